@@ -2,6 +2,7 @@
 # make study  real language models, in less than an hour; on your own papers: make study PAPERS=papers.csv
 # make reports   five published reports in small, with real language models, on one page
 # make test   everything that CI runs
+# make chat EXPERIMENT=demo [MODEL=full]   talk with a model and its base, on a page of this machine
 # make doctor EXPERIMENTS=isca [PROFILE=profiles/ours]   what would keep it from running; also: plan
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -36,7 +37,7 @@ help: ## list the targets
 	$(PIP) -r requirements/torch.txt
 	@touch $@
 
-.venv/installed-test: .venv/installed-serve .venv/installed-tracking requirements/test.lock
+.venv/installed-test: .venv/installed-serve .venv/installed-tracking .venv/installed-chat requirements/test.lock
 	$(LOCKED) $(BUILT) -r requirements/test.lock
 	@touch $@
 
@@ -83,6 +84,16 @@ comma := ,
 reports: models .venv/installed-serve ## the five reports in small with real language models, and one page of all of them
 	$(BIN)/snakemake --cores 2 $(SELDOM) --config experiments=$(subst $(empty) $(empty),$(comma),$(SMALL:%=small/%)) -- all results/reports.html
 	@echo; echo "Reports: results/reports.html"
+
+.venv/installed-chat: .venv/installed-serve requirements/chat.txt
+	$(LOCKED) -r requirements/chat.txt
+	@touch $@
+
+.PHONY: chat
+TALK = $(or $(EXPERIMENT),$(EXPERIMENTS)) $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED)) \
+  $(if $(PORT),--port $(PORT)) $(if $(TERMINAL),--terminal)
+chat: .venv/installed$(if $(TERMINAL),,-chat) ## talk with a model of EXPERIMENT=... and its base; MODEL=, SEED=, PORT=, TERMINAL=1
+	@PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.chat $(TALK)
 
 doctor: .venv/installed ## check this machine, the cluster and what EXPERIMENTS=... needs
 	$(BIN)/snakemake doctor --quiet host progress rules --profile $(or $(PROFILE),$(HERE)) $(STUDY)

@@ -184,11 +184,11 @@ def test_memory_that_does_not_hold_a_batch_halves_it(loaded, monkeypatch):
     whole = generate(model, tokenizer, batch, Sampling(8))
     real, sizes, most = generation._generate, [], [2]
 
-    def small(model, tokenizer, batch, sampling):
+    def small(model, tokenizer, batch, sampling, **how):
         sizes.append(len(batch))
         if len(batch) > most[0]:
             raise torch.cuda.OutOfMemoryError
-        return real(model, tokenizer, batch, sampling)
+        return real(model, tokenizer, batch, sampling, **how)
 
     monkeypatch.setattr(generation, "_generate", small)
     assert generate(model, tokenizer, batch, Sampling(8)) == whole

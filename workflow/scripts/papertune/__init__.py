@@ -26,5 +26,6 @@ ROOMS = (
     "training",
     "footprint",
     "cluster",
+    "chat",
     "report",
 )

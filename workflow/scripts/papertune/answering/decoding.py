@@ -1,6 +1,6 @@
 """How tokens are drawn, and texts that end an answer: looked for in what was written, not the prompt."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from papertune.identity import digest
@@ -37,6 +37,25 @@ def stops_at(stop: Sequence[str], tokenizer: Any, start: int) -> Any:
             return torch.tensor(found, device=ids.device)
 
     return _Stop()
+
+
+def told_to(hear: Callable[[str], bool], tokenizer: Any, start: int) -> Any:
+    """A stopping criterion that tells what a row, the only one, has written so far, after each token.
+
+    Args:
+        hear: Takes the text, and says whether it is to go on.
+        tokenizer: Decodes.
+        start: Tokens of the prompt.
+    """
+    import torch
+    from transformers import StoppingCriteria
+
+    class _Told(StoppingCriteria):
+        def __call__(self, ids: Any, scores: Any, **more: Any) -> Any:
+            on = hear(tokenizer.decode(ids[0, start:], skip_special_tokens=True))
+            return torch.tensor([not on], device=ids.device)
+
+    return _Told()
 
 
 def own_penalty(penalty: float, pad: int) -> Any:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import Any, TypeVar
 
-from papertune.answering.decoding import before_any, own_penalty, row_sampler, stops_at
+from papertune.answering.decoding import before_any, own_penalty, row_sampler, stops_at, told_to
 from papertune.errors import PapertuneError
 from papertune.examples.packing import takes
 from papertune.examples.tokens import Encoded
@@ -68,15 +68,22 @@ def room_for(config: Any, max_new_tokens: int) -> tuple[int | None, int]:
     return context - new, new
 
 
-def generate(model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling) -> list[Generated]:
+def generate(
+    model: Any,
+    tokenizer: Any,
+    batch: list[Row],
+    sampling: Sampling,
+    hear: Callable[[str], bool] | None = None,
+) -> list[Generated]:
     """Write an answer to every row of a batch; a batch that memory does not hold is halved.
 
-    Prompts are no longer than :func:`room_for` says.
+    Prompts are no longer than :func:`room_for` says. Who is to ``hear`` the answer to a single row as it
+    grows says each time whether it is to go on.
 
     Raises:
         PapertuneError: memory does not hold even one row.
     """
-    return _halving(lambda some: _generate(model, tokenizer, some, sampling), batch)
+    return _halving(lambda some: _generate(model, tokenizer, some, sampling, hear=hear), batch)
 
 
 def answers(
@@ -132,7 +139,12 @@ def _shared(model: Any, tokenizer: Any, prompts: list[list[int]], whole: bool = 
 
 
 def _generate(
-    model: Any, tokenizer: Any, batch: list[Row], sampling: Sampling, read: Any = None
+    model: Any,
+    tokenizer: Any,
+    batch: list[Row],
+    sampling: Sampling,
+    read: Any = None,
+    hear: Callable[[str], bool] | None = None,
 ) -> list[Generated]:
     """``read`` is what the prompts share, where somebody has read it."""
     import torch
@@ -160,6 +172,8 @@ def _generate(
         noise.append(own_penalty(penalty, pad))
     if sampling.stop:
         until.append(stops_at(sampling.stop, tokenizer, start))
+    if hear is not None:
+        until.append(told_to(hear, tokenizer, start))
     if sampling.temperature > 0:
         sampler = row_sampler([key for key, _ in batch], sampling, model.device)
         noise.append(sampler)

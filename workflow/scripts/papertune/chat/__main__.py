@@ -1,0 +1,116 @@
+"""Talk with a model of an experiment and with its base, on a page of this machine or the terminal.
+
+``make chat EXPERIMENT=NAME``. The page is on loopback, and its address, with the token, is printed.
+"""
+
+import argparse
+import logging
+import os
+import secrets
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from papertune.chat.choices import Choices
+from papertune.chat.conversation import Conversation
+from papertune.chat.door import LOOPBACK, listening, serve
+from papertune.chat.page import application
+from papertune.chat.terminal import Terminal, lines_of
+from papertune.cluster.slurm import ClusterError, check_controller
+from papertune.errors import PapertuneError
+from papertune.jobs.scratch import scratch
+from papertune.models.loading import device_name, set_up_torch
+from papertune.owned import part_of
+from papertune.study.configuration import check_configuration
+from papertune.study.experiment_file import load_experiment, locate, name_of
+from papertune.study.layout import Layout
+from papertune.study.prompts import WORKFLOW
+from papertune.study.yaml_text import read
+
+CONFIG = "config/config.yaml"
+
+
+def layout_of(experiment: str) -> Layout:
+    """The files of an experiment given by name or path, where a run from here has them.
+
+    Raises:
+        SettingsError: there is none of that name, or its file or the configuration is wrong.
+    """
+    file = locate(experiment, [Path("config/experiments"), WORKFLOW / "config/experiments"])
+    own = next(path for path in (Path(CONFIG), WORKFLOW / CONFIG) if path.exists())
+    settings = check_configuration(read(own).values)
+    resources = part_of(settings.resources, trust=settings.trust_group)
+    return Layout(name_of(file), load_experiment(file), str(resources))
+
+
+def way_here(port: int) -> str:
+    """How a browser elsewhere comes to a port of this machine, for who is logged in from elsewhere."""
+    here, user = socket.gethostname(), os.environ.get("USER", "you")
+    over = os.environ.get("SLURM_SUBMIT_HOST", here)
+    if over == here and "SSH_CONNECTION" not in os.environ:
+        return ""
+    jump = "" if over == here else f"-J {user}@{over} "
+    return (
+        "With a browser on another machine, first there:\n"
+        f"  ssh -N -L {port}:{LOOPBACK}:{port} {jump}{user}@{here}\n"
+    )
+
+
+def on_a_gpu(command: str) -> str:
+    """How to have a GPU of the cluster, where there is a cluster and no GPU here; else nothing."""
+    if device_name() == "cpu" and "SLURM_JOB_ID" not in os.environ:
+        with suppress(ClusterError):
+            check_controller()
+            return f"Faster, on a GPU of the cluster: srun --gpus=1 --pty {command}\n"
+    return ""
+
+
+def main(arguments: list[str]) -> None:
+    """Talk until it is ended."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m papertune.chat")
+    parser.add_argument(
+        "experiment", nargs="?", default="", help="its name, or the path of its file"
+    )
+    parser.add_argument("--model", default="", help="the first that is finished, unless given")
+    parser.add_argument("--seed", type=int, help="the first that is finished, unless given")
+    parser.add_argument("--terminal", action="store_true", help="no page: ask here")
+    parser.add_argument("--port", type=int, default=0, help="any free one, unless given")
+    given = parser.parse_args(arguments)
+    if not given.experiment:
+        hint = "make chat EXPERIMENT=demo, or the name of another experiment that was run here"
+        raise PapertuneError("which experiment?", where="make chat", hint=hint)
+    choices = Choices(layout_of(given.experiment))
+    model = choices.model(given.model)
+    seed = choices.seed(model, given.seed)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for noisy in ("httpx", "gradio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    print("loading torch ...", file=sys.stderr, flush=True)
+    set_up_torch(len(os.sched_getaffinity(0)))
+    command = f"make chat EXPERIMENT={given.experiment}{' TERMINAL=1' * given.terminal}"
+    print(on_a_gpu(command), end="", file=sys.stderr, flush=True)
+    if given.terminal:
+        Terminal(choices, Conversation(choices, model, seed)).run(lines_of(sys.stdin))
+        return
+    _open_page(choices, model, seed, given.port)
+
+
+def _open_page(choices: Choices, model: str, seed: int, port: int) -> None:
+    token = secrets.token_urlsafe(32)
+    with scratch("chat") as private, listening(port) as listener:
+        app = application(choices, model, seed, token, private)
+        port = listener.getsockname()[1]
+        # printed, never opened: all accounts may read the command line of a browser
+        print(f"The page, for you alone, until Ctrl-C: http://{LOOPBACK}:{port}/{token}/")
+        print(way_here(port), end="", flush=True)
+        serve(app, token, listener)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except PapertuneError as problem:
+        sys.exit(str(problem))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,169 @@
+"""What of an experiment a conversation can be with and about: finished models, documents, the filter."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from string import Template
+
+from papertune.errors import PapertuneError, one_line
+from papertune.filter.load import JSON, Filter
+from papertune.records import Document, from_dict, object_at, placed_lines
+from papertune.study.layout import Layout
+from papertune.study.prompts import QUESTION
+from papertune.study.settings.notation import nearest
+
+SHOWN = 50  # documents of a search
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A document with a text, and where that stands."""
+
+    title: str
+    year: int
+    path: str
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.year})" if self.year else self.title
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two that are asked: a model, or what it is held against."""
+
+    label: str
+    folder: Path
+    base: Path | None  # the folder of an adapter's base
+    asked: str  # in which form, see papertune.examples.forms.Form
+
+
+class Choices:
+    """What there is in the results of an experiment.
+
+    Raises:
+        PapertuneError: no model of it is finished.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout, self.study = layout, layout.experiment
+        self.models: dict[str, list[int]] = {}
+        for (model, seed), folder in layout.models().items():
+            if Path(folder, "training.json").exists():
+                self.models.setdefault(model, []).append(seed)
+        if not self.models:
+            raise PapertuneError(
+                "no model of this experiment is finished here",
+                where=layout.root,
+                hint=f"make them: snakemake --config experiments={layout.name}",
+            )
+
+    def model(self, name: str) -> str:
+        """A finished model by its name; the first one where it is empty.
+
+        Raises:
+            PapertuneError: there is none of that name; names the nearest.
+        """
+        if not name or name in self.models:
+            return name or next(iter(self.models))
+        known = f"finished are {', '.join(self.models)}"
+        if name in self.study.trained:
+            what = f"the model {name!r} is not finished"
+            make = " ".join(folder for (m, _), folder in self.layout.models().items() if m == name)
+            known += f"; make it: snakemake --config experiments={self.layout.name} -- {make}"
+        elif name in self.study.models:
+            what = f"the model {name!r} is not trained"
+            known += ", each beside what it is held against"
+        else:
+            what = f"no model {name!r}{nearest(name, self.models)}"
+        raise PapertuneError(what, where=f"models of {self.layout.name}", hint=known)
+
+    def seed(self, model: str, seed: int | None) -> int:
+        """A finished seed of a model; the first one where none is given.
+
+        Raises:
+            PapertuneError: it is not finished.
+        """
+        finished = self.models[model]
+        if seed is None or seed in finished:
+            return finished[0] if seed is None else seed
+        hint = f"finished are {', '.join(map(str, finished))}"
+        raise PapertuneError(f"no seed {seed}", where=f"{self.layout.name}, {model}", hint=hint)
+
+    def sides(self, model: str, seed: int) -> tuple[Side, Side]:
+        """What a model is held against, asked in the same form, and the model itself.
+
+        One that others are held against stands beside its base as that was before.
+        """
+        other, asked = self.study.baseline_of(model), self.study.models[model].examples.asked
+        trained = other in self.study.trained
+        seeds = self.models.get(other, []) if trained else [0] * bool(other)
+        if seeds:
+            before = self._side(other, seed if seed in seeds else seeds[0])
+        else:
+            before = Side("its base", Path(self.layout.base(model)), None, asked)
+        return before, self._side(model, seed)
+
+    def _side(self, model: str, seed: int) -> Side:
+        study, base = self.study, Path(self.layout.base(model))
+        folder = Path(self.layout.model(model, seed))
+        label = study.model_label(model) + (f", seed {seed}" if folder != base else "")
+        asked = study.models[model].examples.asked
+        return Side(one_line(label), folder, base if folder != base else None, asked)
+
+    def template(self, model: str, about: Listed | None) -> str:
+        """The text of the prompt of a model: without a document, as a closed book is asked."""
+        whole = self.study.answer_template(model)
+        shows = "context" in Template(whole).get_identifiers()
+        return QUESTION if shows and about is None else whole
+
+    def reads(self, model: str) -> bool:
+        """Whether a model's prompt shows a document at all."""
+        return "context" in Template(self.study.answer_template(model)).get_identifiers()
+
+    @cached_property
+    def documents(self) -> list[Listed]:
+        """All documents that have a text."""
+        found = []
+        for path in filter(Path.exists, map(Path, self.layout.documents())):
+            for offset, where, values in placed_lines(path):
+                if (one := from_dict(Document, values, where)).text:
+                    title = one_line(one.title) or one.id
+                    found.append(Listed(title, one.year, str(path), offset))
+        return found
+
+    def find(self, words: str) -> list[Listed]:
+        """The first documents whose title (or year) has each of some words."""
+        wanted = re.findall(r"\S+", words.casefold())
+
+        def fitting() -> Iterator[Listed]:
+            for one in self.documents:
+                said = str(one).casefold()
+                if all(word in said for word in wanted):
+                    yield one
+
+        return list(islice(fitting(), SHOWN))
+
+    def text(self, one: Listed) -> str:
+        """The text of a document."""
+        return str(object_at(one.path, one.offset)["text"])
+
+    @cached_property
+    def filter(self) -> Filter | None:
+        """What tells the study's questions from others, where the experiment has it and it is made."""
+        if self.study.filter is None or not Path(self.layout.filter(JSON)).exists():
+            return None
+        return Filter.load(Path(self.layout.filter(JSON)).parent)
+
+    def filtered(self, question: str) -> str:
+        """What the filter says to a question, in words; nothing without a filter."""
+        if self.filter is None:
+            return ""
+        [score] = self.filter.scores([question])
+        told = f"p = {score:.2f}, {self.filter.threshold:.2f} is needed"
+        if score >= self.filter.threshold:
+            return f"The filter lets this question pass ({told})."
+        return f"Behind the filter this would not be answered: unrelated ({told})."

@@ -1,0 +1,172 @@
+"""A conversation with two models: each reads what it read in training, and its own earlier answers."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any
+
+from papertune.answering.generation import Sampling, generate, room_for
+from papertune.answering.kept import key_of
+from papertune.chat.choices import Choices, Listed, Side
+from papertune.errors import PapertuneError
+from papertune.examples.forms import Form
+from papertune.examples.prompts import Fit
+from papertune.models.loading import load_model, load_tokenizer
+from papertune.records import Pair
+
+log = logging.getLogger("papertune")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one side reads before it answers."""
+
+    pair: Pair
+    tokens: list[int]
+    lost: str  # what the prompt lost as it was too long, in words
+
+
+class Answerer:
+    """One side with its weights: what it reads is made, and written on, as answering does."""
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self.model = load_model(side.folder, base=side.base)
+        own = side.base is None or (side.folder / "tokenizer_config.json").exists()
+        self.tokenizer = load_tokenizer(side.folder if own or side.base is None else side.base)
+
+    def read(self, template: str, pair: Pair, most: int) -> Asked:
+        """What the model reads of a pair, and keeps room after for so many tokens.
+
+        Raises:
+            PapertuneError: it has no room for the question.
+        """
+        room, _ = room_for(self.model.config, most)
+        fit = Fit(room, 0)
+        [(tokens, _)] = self._form(template).tokens([pair], fit)
+        if fit.unfit:
+            what = f"the question is too long for the model, which has room for {room} tokens"
+            raise PapertuneError(what, where=self.side.label, hint="ask a shorter one")
+        lost = "the end of the document" * bool(fit.cut) or "earlier turns" * bool(fit.forgot)
+        return Asked(pair, tokens, lost)
+
+    def shown(self, asked: Asked) -> str:
+        """What the model reads, as text."""
+        return str(self.tokenizer.decode(asked.tokens))
+
+    def answer(self, template: str, asked: Asked, sampling: Sampling) -> Iterator[str]:
+        """The answer as it grows, at last whole; who stops listening ends it."""
+        said = self._form(template).said
+        heard: SimpleQueue[str | None] = SimpleQueue()
+        over = threading.Event()
+
+        def hear(text: str) -> bool:
+            heard.put(text)
+            return not over.is_set()
+
+        row = [(key_of(template, asked.pair), asked.tokens)]
+        with ThreadPoolExecutor(1) as apart:
+            job = apart.submit(generate, self.model, self.tokenizer, row, sampling, hear)
+            job.add_done_callback(lambda _: heard.put(None))
+            try:
+                while (text := heard.get()) is not None:
+                    yield said(text)
+                yield said(job.result()[0].text)
+            finally:
+                over.set()
+
+    def _form(self, template: str) -> Form:
+        return Form(self.tokenizer, self.side.asked, template)
+
+
+class Loaded:
+    """The two models that are asked now; what both conversations need is loaded once."""
+
+    def __init__(self) -> None:
+        self._held: dict[Side, Answerer] = {}
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing is loaded yet."""
+        return not self._held
+
+    def __call__(self, sides: tuple[Side, Side]) -> list[Answerer]:
+        """Both, after what is not asked any more has given back its memory."""
+        self._held = {side: one for side, one in self._held.items() if side in sides}
+        for side in sides:
+            if side not in self._held:
+                log.info("loading %s", side.label)
+                self._held[side] = Answerer(side)
+        return [self._held[side] for side in sides]
+
+
+@dataclass
+class Conversation:
+    """With a model and what it is held against, about a document or none, over several turns."""
+
+    choices: Choices
+    model: str
+    seed: int
+    about: Listed | None = None
+    turns: list[tuple[str, list[str]]] = field(default_factory=list)  # question, answer of each
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """Who is asked."""
+        return self.choices.sides(self.model, self.seed)
+
+    @property
+    def template(self) -> str:
+        """The text of the prompt."""
+        return self.choices.template(self.model, self.about)
+
+    def pair(self, question: str, place: int) -> Pair:
+        """What one side is asked, after its own answers."""
+        study = self.choices.study
+        before = [[asked, answers[place]] for asked, answers in self.turns]
+        text = self.choices.text(self.about) if self.about else ""
+        own: dict[str, Any] = {"instruction": study.instruction, "context": text, "before": before}
+        return Pair("", "", 0, question=question, answer="", generator="chat", **own)
+
+    def ask(self, question: str, loaded: Loaded, only: int | None = None) -> "Iterator[Turn]":
+        """Both answer, one after the other; the turn as it grows, which stays once it is whole.
+
+        Args:
+            only: The side that answers, both where it is None.
+
+        Raises:
+            PapertuneError: a model cannot be loaded, or has no room for the question.
+        """
+        turn = Turn(question, ["", ""], ["", ""], self.choices.filtered(question))
+        template, answering = self.template, self.choices.study.answering
+        sampling = Sampling(answering.max_new_tokens, answering.temperature)
+        yield turn
+        for place, one in enumerate(loaded(self.sides)):
+            if only in (None, place):
+                asked = one.read(template, self.pair(question, place), sampling.max_new_tokens)
+                turn.read[place] = one.shown(asked)
+                if asked.lost:
+                    turn.notes.append(f"{one.side.label} has no room for {asked.lost}.")
+                for text in one.answer(template, asked, sampling):
+                    turn.answers[place] = text
+                    yield turn
+        self.turns.append((question, turn.answers))
+
+
+@dataclass
+class Turn:
+    """One question on its way: what each side read, and has written so far."""
+
+    question: str
+    answers: list[str]
+    read: list[str]
+    filtered: str
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def note(self) -> str:
+        """What is to be said beside the answers."""
+        return "\n".join(filter(None, [self.filtered, *self.notes]))

@@ -1,0 +1,199 @@
+"""The page of a conversation: what is said stands there as it was written, whoever wrote it."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from papertune.chat.choices import Choices, Listed
+from papertune.chat.conversation import Conversation, Loaded
+from papertune.errors import PapertuneError
+
+NONE = "none: the question alone"
+NOTHING = "(nothing)"  # the answer that ends before it begins
+# fonts of the machine: gradio's own themes take theirs from elsewhere
+FONTS = ["ui-sans-serif", "system-ui", "sans-serif"], ["ui-monospace", "monospace"]
+
+
+def application(choices: Choices, model: str, seed: int, token: str, private: Path) -> Any:
+    """The page of a first conversation below the path of a token (ASGI).
+
+    Args:
+        private: A folder of this account alone, for what gradio keeps.
+
+    Raises:
+        PapertuneError: gradio is not installed.
+    """
+    os.environ |= {
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "GRADIO_TEMP_DIR": str(private),
+        "HF_HUB_OFFLINE": "1",
+    }
+    try:
+        import gradio
+        from fastapi import FastAPI
+    except ImportError:
+        hint = "`make chat` installs it; with TERMINAL=1 it is not needed"
+        raise PapertuneError("gradio is not installed", where="make chat", hint=hint) from None
+    blocks = _Page(choices, model, seed).blocks()
+    sans, mono = FONTS
+    return gradio.mount_gradio_app(
+        FastAPI(docs_url=None, redoc_url=None, openapi_url=None), blocks, f"/{token}",
+        footer_links=[], run_history=False, show_error=False, ssr_mode=False, mcp_server=False,
+        pwa=False, enable_monitoring=False, max_file_size=1, blocked_paths=[str(Path.cwd())],
+        theme=gradio.themes.Base(font=sans, font_mono=mono),
+    )  # fmt: skip
+
+
+class _Page:
+    """What stands on the page, and what it does; the weights are loaded once for all who look at it."""
+
+    def __init__(self, choices: Choices, model: str, seed: int) -> None:
+        self.choices, self.loaded = choices, Loaded()
+        self.first = Conversation(choices, model, seed)
+
+    def blocks(self) -> Any:
+        """Gradio's page."""
+        import gradio as gr
+
+        study, first = self.choices.study, self.first
+        title = f"{study.title or self.choices.layout.name}: chat"
+        with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
+            # an experiment's file may be anybody's: a mark of Markdown or HTML in it is none
+            gr.Markdown("# " + re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", title))
+            state = gr.State()  # the conversation, once there is one
+            with gr.Row():
+                models = [(study.model_label(name), name) for name in self.choices.models]
+                model = gr.Dropdown(models, value=first.model, label="Model", elem_id="model")
+                seeds = self.choices.models[first.model]
+                seed = gr.Dropdown(seeds, value=first.seed, label="Seed", elem_id="seed")
+                words = gr.Textbox(label="Find a document by its title", elem_id="words")
+                about = gr.Dropdown(
+                    self._documents(""), value="", label="Document", elem_id="document",
+                    visible=self.choices.reads(first.model),
+                )  # fmt: skip
+            with gr.Row():
+                # no Markdown of what is said, and its HTML is escaped: gradio would show some of it
+                plain: dict[str, Any] = {"render_markdown": False, "sanitize_html": True}
+                plain |= {"latex_delimiters": [], "allow_tags": False, "feedback_options": None}
+                labels = [side.label for side in first.sides]
+                chats = [
+                    gr.Chatbot(label=label, elem_id=name, buttons=[], **plain)
+                    for name, label in zip(("base", "tuned"), labels, strict=True)
+                ]
+            note = gr.Textbox(label="Note", interactive=False, visible=False, elem_id="note")
+            question = gr.Textbox(label="Question", elem_id="question", autofocus=True)
+            with gr.Row():
+                send = gr.Button("Ask", variant="primary", elem_id="send")
+                stop = gr.Button("Stop", elem_id="stop")
+                anew = gr.Button("New conversation", elem_id="anew")
+            with gr.Accordion("What each of them reads", open=False), gr.Row():
+                reads = [
+                    gr.Textbox(label=label, interactive=False, lines=6, elem_id=f"read-{name}")
+                    for name, label in zip(("base", "tuned"), labels, strict=True)
+                ]
+            shown = [state, *chats, *reads, note]
+            # one at a time: the weights are there once
+            once: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "models"}
+            asking = [
+                event(self.ask, [state, question], [question, *shown], **once)
+                for event in (question.submit, send.click)
+            ]
+            # what was said stays to be read; the turn that is not whole is not gone on from
+            stop.click(None, cancels=asking)
+            chosen = [model, seed, about]
+            restart: dict[str, Any] = {
+                "fn": self.begin,
+                "inputs": chosen,
+                "outputs": [seed, about, *shown],
+            }
+            for event in (
+                model.input,
+                seed.input,
+                about.input,
+                anew.click,
+                *(one.clear for one in chats),
+            ):
+                event(cancels=asking, **restart)
+            words.change(lambda some: gr.Dropdown(self._documents(some)), words, about)
+        blocks.queue(default_concurrency_limit=None, api_open=False)
+        return blocks
+
+    def _documents(self, words: str) -> list[tuple[str, str]]:
+        """Documents to choose from, by what stands for them."""
+        return [(NONE, ""), *((str(one), _key(one)) for one in self.choices.find(words))]
+
+    def begin(self, model: str, seed: int, about: str) -> list[Any]:
+        """A conversation anew, with what is chosen now."""
+        import gradio as gr
+
+        seeds, reads = self.choices.models[model], self.choices.reads(model)
+        seed = seed if seed in seeds else seeds[0]
+        document = next((one for one in self.choices.documents if _key(one) == about), None)
+        talk = Conversation(self.choices, model, seed, document if reads else None)
+        labels = [side.label for side in talk.sides]
+        return [
+            gr.Dropdown(seeds, value=seed),
+            gr.Dropdown(value=_key(talk.about) if talk.about else "", visible=reads),
+            talk,
+            *(gr.Chatbot([], label=label) for label in labels),
+            *(gr.Textbox("", label=label) for label in labels),
+            _note("" if reads else "The prompt of this model shows no document."),
+        ]
+
+    def ask(self, talk: Conversation | None, question: str) -> Iterator[list[Any]]:
+        """Both answers as they grow."""
+        talk = talk or replace(self.first, turns=[])
+        read, said = ["", ""], [_said(talk, 0), _said(talk, 1)]
+        if not (question := question.strip()):
+            yield ["", talk, *said, *read, _note("Ask a question.")]
+            return
+        try:
+            going = _going(talk, question, ["", ""])
+            yield [
+                "",
+                talk,
+                *going,
+                *read,
+                _note("The models are loaded first." * self.loaded.none),
+            ]
+            for turn in talk.ask(question, self.loaded):
+                read, going = turn.read, _going(talk, question, turn.answers)
+                yield ["", talk, *going, *read, _note(turn.note)]
+            yield ["", talk, _said(talk, 0), _said(talk, 1), *read, _note(turn.note)]
+        except PapertuneError as error:
+            yield [question, talk, *said, *read, _note(str(error))]
+
+
+def _note(text: str) -> Any:
+    import gradio
+
+    return gradio.Textbox(text, visible=bool(text))
+
+
+def _key(one: Listed) -> str:
+    return f"{one.path}:{one.offset}"
+
+
+def _said(talk: Conversation, place: int) -> list[dict[str, str]]:
+    """The turns of one side."""
+    return [
+        _message(role, text)
+        for question, answers in talk.turns
+        for role, text in (("user", question), ("assistant", answers[place] or NOTHING))
+    ]
+
+
+def _message(role: str, text: str) -> dict[str, str]:
+    return {"role": role, "content": escape(text, quote=False)}
+
+
+def _going(talk: Conversation, question: str, answers: list[str]) -> list[list[dict[str, str]]]:
+    """Both sides with the turn that is on its way."""
+    return [
+        [*_said(talk, place), _message("user", question), _message("assistant", text or "…")]
+        for place, text in enumerate(answers)
+    ]
