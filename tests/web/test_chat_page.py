@@ -48,8 +48,15 @@ def browser():
 def page(browser, address):
     page = browser.new_page()
     page.told, page.asked = [], set()
+    page.on(
+        "requestfinished",
+        lambda r: r.response().status == 422 and print(r.response().text(), r.post_data),
+    )
     page.on("console", lambda said: said.type == "error" and page.told.append(said.text))
     page.on("pageerror", lambda error: page.told.append(str(error)))
+    page.on(
+        "response", lambda r: r.status == 422 and page.told.append((r.url, r.request.post_data))
+    )
     page.on("request", lambda request: page.asked.add(request.url.removeprefix(address)))
     page.goto(address)
     page.wait_for_selector("#question textarea")
@@ -78,6 +85,12 @@ def ask(page, question: str, turns: int) -> list[list[str]]:
 def choose(page, name: str, option: str) -> None:
     page.click(f"#{name} input")
     page.get_by_role("option", name=option, exact=True).click()
+    noted(page, "A new conversation")
+
+
+def noted(page, text: str) -> None:
+    """Wait for a note."""
+    until(page, f"document.querySelector('#note textarea')?.value.includes('{text}')")
 
 
 def test_without_the_token_no_path_answers(browser, address):
@@ -114,7 +127,7 @@ def test_two_turns_are_answered_side_by_side_and_all_of_it_is_text(page):
 def test_a_document_is_found_and_read_and_the_filter_has_its_say(page):
     assert page.text_content("h1").strip() == f"{SETTINGS['title']}: chat"
     page.fill("#words textarea, #words input", "misses 2011")
-    page.wait_for_timeout(1000)
+    until(page, "document.querySelector('#document').innerText.includes('1 with these words')")
     choose(page, "document", f"{TITLES[1]} (2011)")
     ask(page, "What is the tern?", 1)
     assert "unrelated (p = 0.12, 0.60 is needed)" in page.input_value("#note textarea")
@@ -133,7 +146,7 @@ def test_another_model_begins_anew_and_what_is_wrong_is_said(page):
     ask(page, "What is cache 3?", 1)
     page.fill("#question textarea", "why " * 1000)
     page.click("#send")
-    until(page, "document.querySelector('#note textarea').value.includes('too long')")
+    noted(page, "too long")
     assert page.input_value("#question textarea").startswith("why why")
     page.click("#anew")
     until(page, "document.querySelectorAll('.message-content').length == 0")

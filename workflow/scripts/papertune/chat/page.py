@@ -2,17 +2,18 @@
 
 import os
 import re
+import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from papertune.chat.choices import Choices, Listed
+from papertune.chat.choices import SHOWN, Choices, Listed
 from papertune.chat.conversation import Conversation, Loaded
 from papertune.errors import PapertuneError
 
 NONE = "none: the question alone"
+PATIENCE = 10.0  # seconds for a token
 NOTHING = "(nothing)"  # the answer that ends before it begins
 # fonts of the machine: gradio's own themes take theirs from elsewhere
 FONTS = ["ui-sans-serif", "system-ui", "sans-serif"], ["ui-monospace", "monospace"]
@@ -53,6 +54,7 @@ class _Page:
 
     def __init__(self, choices: Choices, model: str, seed: int) -> None:
         self.choices, self.loaded = choices, Loaded()
+        self.stopped, self.answering = threading.Event(), threading.Lock()
         self.first = Conversation(choices, model, seed)
 
     def blocks(self) -> Any:
@@ -95,77 +97,88 @@ class _Page:
                     gr.Textbox(label=label, interactive=False, lines=6, elem_id=f"read-{name}")
                     for name, label in zip(("base", "tuned"), labels, strict=True)
                 ]
-            shown = [state, *chats, *reads, note]
+            chosen, shown = [model, seed, about], [*chats, *reads, note]
             # one at a time: the weights are there once
             once: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "models"}
-            asking = [
-                event(self.ask, [state, question], [question, *shown], **once)
-                for event in (question.submit, send.click)
-            ]
-            # what was said stays to be read; the turn that is not whole is not gone on from
-            stop.click(None, cancels=asking)
-            chosen = [model, seed, about]
-            restart: dict[str, Any] = {
-                "fn": self.begin,
-                "inputs": chosen,
-                "outputs": [seed, about, *shown],
-            }
-            for event in (
-                model.input,
-                seed.input,
-                about.input,
-                anew.click,
-                *(one.clear for one in chats),
-            ):
-                event(cancels=asking, **restart)
-            words.change(lambda some: gr.Dropdown(self._documents(some)), words, about)
+            for event in (question.submit, send.click):
+                event(self.ask, [state, question, *chosen], [state, question, *shown], **once)
+            # not by gradio's `cancels`, which may end the question that comes after
+            stop.click(self.stopped.set)
+            choosing = (one.input for one in chosen)
+            for event in (*choosing, anew.click, *(one.clear for one in chats)):
+                event(self.begin, chosen, [state, seed, about, *shown])
+            words.change(self.find, words, about)
         blocks.queue(default_concurrency_limit=None, api_open=False)
         return blocks
+
+    def find(self, words: str) -> Any:
+        """Fewer documents to choose from, and how many."""
+        import gradio as gr
+
+        found = self._documents(words)
+        first = "the first " * (len(found) > SHOWN)
+        label = f"Document ({first}{len(found) - 1} with these words)"
+        return gr.Dropdown(found, label=label if words.strip() else "Document")
 
     def _documents(self, words: str) -> list[tuple[str, str]]:
         """Documents to choose from, by what stands for them."""
         return [(NONE, ""), *((str(one), _key(one)) for one in self.choices.find(words))]
 
     def begin(self, model: str, seed: int, about: str) -> list[Any]:
-        """A conversation anew, with what is chosen now."""
+        """Nothing was said yet to what is chosen now."""
         import gradio as gr
 
-        seeds, reads = self.choices.models[model], self.choices.reads(model)
-        seed = seed if seed in seeds else seeds[0]
-        document = next((one for one in self.choices.documents if _key(one) == about), None)
-        talk = Conversation(self.choices, model, seed, document if reads else None)
+        self.stopped.set()
+        if self.answering.acquire(timeout=PATIENCE):  # what it still shows comes first
+            self.answering.release()
+        talk = self._talk(model, seed, about)
+        reads = self.choices.reads(model)
         labels = [side.label for side in talk.sides]
+        if not reads:
+            about = "Its prompt shows no document."
+        else:
+            about = f"Asked about: {talk.about}" if talk.about else "Asked without a document."
         return [
-            gr.Dropdown(seeds, value=seed),
-            gr.Dropdown(value=_key(talk.about) if talk.about else "", visible=reads),
-            talk,
+            None,
+            gr.Dropdown(self.choices.models[model], value=talk.seed),
+            gr.Dropdown(value=_key(talk.about), visible=reads),
             *(gr.Chatbot([], label=label) for label in labels),
             *(gr.Textbox("", label=label) for label in labels),
-            _note("" if reads else "The prompt of this model shows no document."),
+            _note(f"A new conversation with {labels[1]}. {about}"),
         ]
 
-    def ask(self, talk: Conversation | None, question: str) -> Iterator[list[Any]]:
-        """Both answers as they grow."""
-        talk = talk or replace(self.first, turns=[])
+    def _talk(self, model: str, seed: int, about: str) -> Conversation:
+        seeds, reads = self.choices.models[model], self.choices.reads(model)
+        document = next((one for one in self.choices.documents if _key(one) == about), None)
+        chosen = seed if seed in seeds else seeds[0]
+        return Conversation(self.choices, model, chosen, document if reads else None)
+
+    def ask(
+        self, talk: Conversation | None, question: str, model: str, seed: int, about: str
+    ) -> Iterator[list[Any]]:
+        """Both answers as they grow; the first after a choice begins a conversation."""
+        new = self._talk(model, seed, about)
+        if talk is None or (talk.sides, talk.about) != (new.sides, new.about):
+            talk = new
         read, said = ["", ""], [_said(talk, 0), _said(talk, 1)]
         if not (question := question.strip()):
-            yield ["", talk, *said, *read, _note("Ask a question.")]
+            yield [talk, "", *said, *read, _note("Ask a question.")]
             return
+        self.answering.acquire()
+        self.stopped.clear()
         try:
-            going = _going(talk, question, ["", ""])
-            yield [
-                "",
-                talk,
-                *going,
-                *read,
-                _note("The models are loaded first." * self.loaded.none),
-            ]
+            note = "The models are loaded first." * self.loaded.none
+            yield [talk, "", *_going(talk, question, ["", ""]), *read, _note(note)]
             for turn in talk.ask(question, self.loaded):
-                read, going = turn.read, _going(talk, question, turn.answers)
-                yield ["", talk, *going, *read, _note(turn.note)]
-            yield ["", talk, _said(talk, 0), _said(talk, 1), *read, _note(turn.note)]
+                read = turn.read
+                yield [talk, "", *_going(talk, question, turn.answers), *read, _note(turn.note)]
+                if self.stopped.is_set():
+                    return  # what was said stays to be read, but is not gone on from
+            yield [talk, "", _said(talk, 0), _said(talk, 1), *read, _note(turn.note)]
         except PapertuneError as error:
-            yield [question, talk, *said, *read, _note(str(error))]
+            yield [talk, question, *said, *read, _note(str(error))]
+        finally:
+            self.answering.release()
 
 
 def _note(text: str) -> Any:
@@ -174,8 +187,8 @@ def _note(text: str) -> Any:
     return gradio.Textbox(text, visible=bool(text))
 
 
-def _key(one: Listed) -> str:
-    return f"{one.path}:{one.offset}"
+def _key(one: Listed | None) -> str:
+    return f"{one.path}:{one.offset}" if one else ""
 
 
 def _said(talk: Conversation, place: int) -> list[dict[str, str]]:
