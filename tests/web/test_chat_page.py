@@ -20,11 +20,28 @@ pytestmark = [
 ]
 
 
+LIBRARY = Path(papertune.__file__).parents[1]
+# writes down what a process asks of the network: names, and addresses that it connects to
+ASKS = """
+import sys
+told = open({told!r}, "a", buffering=1)
+sys.addaudithook(lambda name, given: name in ("socket.connect", "socket.getaddrinfo", "socket.sendto")
+                 and print(name, *given, file=told))
+"""
+
+
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def asks(tmp_path_factory):
+    """The file of what the process with the page asked of the network."""
+    return tmp_path_factory.mktemp("asks") / "told"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory, asks):
     """The address that the command prints."""
     folder = make_chat_study(tmp_path_factory.mktemp("chat"))
-    own = {"PYTHONPATH": str(Path(papertune.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    (asks.parent / "sitecustomize.py").write_text(ASKS.format(told=str(asks)))
+    own = {"PYTHONPATH": f"{LIBRARY}:{asks.parent}", "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
         [sys.executable, "-m", "papertune.chat", "talk"], cwd=folder, env=os.environ | own,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
@@ -105,6 +122,34 @@ def test_without_the_token_no_path_answers(browser, address):
     page.close()
 
 
+def test_neither_the_page_nor_its_server_asks_anything_of_others(page, asks):
+    ask(page, "What is cache 3?", 1)
+    # of these the manifest alone lies beside the page
+    assert all("://" not in one or one.endswith("/manifest.json") for one in page.asked)
+    assert [line for line in asks.read_text().splitlines() if "127.0.0.1" not in line] == []
+
+
+def test_what_is_stopped_stays_to_be_read_and_the_next_question_is_answered(page):
+    page.fill("#question textarea", "Why?")
+    page.click("#send")
+    until(page, "document.querySelectorAll('.message-content').length == 4")
+    page.click("#stop")
+    until(page, "!document.querySelector('.generating')")
+    assert ask(page, "What is cache 3?", 1)[1] == ["What is cache 3?", HOSTILE]
+
+
+def test_who_leaves_while_it_answers_is_not_waited_for(browser, address, page):
+    for _ in range(3):
+        other = browser.new_page()
+        other.goto(address)
+        other.wait_for_selector("#question textarea")
+        other.fill("#question textarea", "Why?")
+        other.click("#send")
+        until(other, "document.querySelectorAll('.message-content').length > 0")
+        other.close()
+    assert ask(page, "What is cache 3?", 1)[1][1] == HOSTILE
+
+
 def test_two_turns_are_answered_side_by_side_and_all_of_it_is_text(page):
     base, tuned = ask(page, "What is cache 3?", 1)
     assert base[0] == tuned[0] == "What is cache 3?" and tuned[1] == HOSTILE != base[1]
@@ -121,7 +166,6 @@ def test_two_turns_are_answered_side_by_side_and_all_of_it_is_text(page):
     assert page.told == [
         "Failed to load resource: the server responded with a status of 403 (Forbidden)"
     ]
-    assert all("://" not in one or one.endswith("/manifest.json") for one in page.asked)
 
 
 def test_a_document_is_found_and_read_and_the_filter_has_its_say(page):

@@ -69,12 +69,15 @@ class _Page:
             state = gr.State()  # the conversation, once there is one
             with gr.Row():
                 models = [(study.model_label(name), name) for name in self.choices.models]
-                model = gr.Dropdown(models, value=first.model, label="Model", elem_id="model")
+                model = gr.Dropdown(
+                    models, value=first.model, label="Model", elem_id="model", scale=3
+                )
                 seeds = self.choices.models[first.model]
                 seed = gr.Dropdown(seeds, value=first.seed, label="Seed", elem_id="seed")
+            with gr.Row():
                 words = gr.Textbox(label="Find a document by its title", elem_id="words")
                 about = gr.Dropdown(
-                    self._documents(""), value="", label="Document", elem_id="document",
+                    self._documents(""), value="", label="Document", elem_id="document", scale=3,
                     visible=self.choices.reads(first.model),
                 )  # fmt: skip
             with gr.Row():
