@@ -106,7 +106,7 @@ def test_what_builds_a_package_has_a_hash_too():
     make = ["make", "--always-make", "--dry-run", "install", ".venv/installed-test"]
     said = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     first, *locked = [line for line in said.splitlines() if "--require-hashes" in line]
-    assert len(locked) == 4 and all("--only-binary :all:" in line for line in (first, *locked))
+    assert len(locked) > 2 and all("--only-binary :all:" in line for line in (first, *locked))
     built = ["--no-build-isolation" in line for line in locked if "--no-binary" in line]
     assert built == [True, True]
     (build,) = re.findall(r"sed -n .*/p' \S+", said)
