@@ -44,7 +44,8 @@ def test_it_reads_and_answers_as_answering_does(choices, tmp_path, model, book, 
     list(talk.ask(first.question, loaded := Loaded()))
     list(talk.ask("And cache 2?", loaded))
     names = (there.study.baseline_of(model), model)
-    for place, (one, name) in enumerate(zip(loaded(talk.sides), names, strict=True)):
+    for place, (side, name) in enumerate(zip(talk.sides, names, strict=True)):
+        one = loaded(side, talk.sides)
         said = [answers[place] for _, answers in talk.turns]
         second = replace(first, id="q", question="And cache 2?", before=[[first.question, said[0]]])
         write_pairs(path := tmp_path / f"{place}.parquet", [first, second])

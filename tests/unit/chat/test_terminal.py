@@ -63,10 +63,27 @@ def test_nothing_that_a_terminal_obeys_comes_from_a_model(said):
     assert not [one for one in said("What is cache 3?", "?") if ord(one) < 32 and one != "\n"]
 
 
-def chat(folder: Path, *arguments: str, lines: str = "") -> subprocess.CompletedProcess[str]:
+def test_on_a_terminal_each_answer_grows_and_stands_there_once(choices):
+    class Screen(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    there = choices()
+    terminal = Terminal(there, Conversation(there, "full", 1), out := Screen())
+    pieces, write = [], out.write
+    out.write = lambda text: pieces.append(text) or write(text)
+    terminal.run(lines_of(StringIO("What is cache 3?\n")))
+    assert out.getvalue().count(f"all weights, seed 1: {HOSTILE}\n") == 1
+    assert out.getvalue().count("\nthe base: ") == 1
+    assert len(pieces) - pieces.index("\nall weights, seed 1: ") > 10
+
+
+def chat(
+    folder: Path, *arguments: str, lines: str = "", first: str = ""
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "papertune.chat", *arguments], cwd=folder, input=lines, text=True,
-        env={"PYTHONPATH": str(LIBRARY), "OMP_NUM_THREADS": "1", "PATH": ""}, capture_output=True,
+        env={"PYTHONPATH": f"{first}:{LIBRARY}", "OMP_NUM_THREADS": "1", "PATH": ""}, capture_output=True,
     )  # fmt: skip
 
 
@@ -74,6 +91,13 @@ def test_the_command_talks_through_a_pipe(folder):
     done = chat(folder, "talk", "--terminal", "--model", "full", "--seed", "2", lines="Cache 3?\n")
     assert done.returncode == 0 and "all weights, seed 2, beside the base" in done.stdout
     assert "all weights, seed 2: " in done.stdout and "loading the base" in done.stderr
+
+
+def test_without_gradio_it_is_said_what_installs_it(folder, tmp_path):
+    (tmp_path / "gradio.py").write_text("raise ImportError('gradio')")
+    done = chat(folder, "talk", first=str(tmp_path))
+    assert done.returncode == 1 and "make chat: gradio is not installed" in done.stderr
+    assert "TERMINAL=1" in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

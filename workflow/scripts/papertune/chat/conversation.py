@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -93,14 +93,25 @@ class Loaded:
         """Whether nothing is loaded yet."""
         return not self._held
 
-    def __call__(self, sides: tuple[Side, Side]) -> list[Answerer]:
-        """Both, after what is not asked any more has given back its memory."""
-        self._held = {side: one for side, one in self._held.items() if side in sides}
-        for side in sides:
-            if side not in self._held:
-                log.info("loading %s", side.label)
+    def __call__(self, side: Side, among: Collection[Side]) -> Answerer:
+        """One side, after what is not ``among`` those that are asked has given back its memory.
+
+        Raises:
+            PapertuneError: it cannot be loaded, or a GPU has no room for it.
+        """
+        from torch.cuda import OutOfMemoryError, empty_cache
+
+        self._held = {held: one for held, one in self._held.items() if held in among}
+        if side not in self._held:
+            log.info("loading %s", side.label)
+            empty_cache()
+            try:
                 self._held[side] = Answerer(side)
-        return [self._held[side] for side in sides]
+            except OutOfMemoryError:
+                hint = "take a larger GPU, or ask one alone: TERMINAL=1, and there /base"
+                what = "the GPU's memory does not hold what is asked"
+                raise PapertuneError(what, where=side.label, hint=hint) from None
+        return self._held[side]
 
 
 @dataclass
@@ -144,8 +155,10 @@ class Conversation:
         template, answering = self.template, self.choices.study.answering
         sampling = Sampling(answering.max_new_tokens, answering.temperature)
         yield turn
-        for place, one in enumerate(loaded(self.sides)):
-            if only in (None, place):
+        asked_now = [side for place, side in enumerate(self.sides) if only in (None, place)]
+        for place, side in enumerate(self.sides):
+            if side in asked_now:
+                one = loaded(side, asked_now)
                 asked = one.read(template, self.pair(question, place), sampling.max_new_tokens)
                 turn.read[place] = one.shown(asked)
                 if asked.lost:

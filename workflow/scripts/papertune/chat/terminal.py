@@ -58,18 +58,19 @@ class Terminal:
         sides = self.talk.sides
         told, last = dict[int, str](), None
         for last in self.talk.ask(question, self.loaded, None if self.both else 1):
-            for place, text in enumerate(last.answers):
-                if not self.out.isatty() or not text:
-                    continue
-                # what has come since, without what a terminal would obey
-                if place not in told:
-                    self._write(f"\n{sides[place].label}: ")
-                self._write(shown(text.removeprefix(told.get(place, ""))))
-                told[place] = text
+            for place, text in enumerate(last.answers if self.out.isatty() else ()):
+                grown = text.rstrip("\ufffd")  # the beginning of a letter
+                if grown and grown.startswith(told.get(place, "")):
+                    if place not in told:
+                        self._write(f"\n{sides[place].label}: ")
+                    self._write(shown(grown.removeprefix(told.get(place, ""))))
+                    told[place] = grown
         assert last is not None
         self.read = last.read
         for place, side in enumerate(sides):
-            if place not in told and (self.both or place):
+            if place in told:
+                self._write(shown(last.answers[place].removeprefix(told[place])))
+            elif self.both or place:
                 self._say(f"{side.label}: {last.answers[place] or '(nothing)'}")
         if told:
             self._write("\n")
