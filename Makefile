@@ -20,7 +20,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --gene
   --override requirements/torch-is-apart.txt --no-emit-package torch --no-emit-package pip --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models study reports tracking doctor plan profile bundle unbundle export compare install test docs bench lint lock audit format schema readme changelog release clean
+.PHONY: help demo models study reports tracking live chat doctor plan profile bundle unbundle export compare install test docs bench lint lock audit format schema readme changelog release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -89,7 +89,9 @@ reports: models .venv/installed-serve ## the five reports in small with real lan
 	$(LOCKED) -r requirements/chat.txt
 	@touch $@
 
-.PHONY: chat
+live: .venv/installed-tracking ## watch trainings that tell trackio (tracking: trackio), on a page of this machine; PORT=
+	@PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.chat.live $(if $(PORT),--port $(PORT))
+
 TALK = $(or $(EXPERIMENT),$(EXPERIMENTS)) $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED)) \
   $(if $(PORT),--port $(PORT)) $(if $(TERMINAL),--terminal)
 chat: .venv/installed$(if $(TERMINAL),,-chat) ## talk with a model of EXPERIMENT=... and its base; MODEL=, SEED=, PORT=, TERMINAL=1

@@ -6,15 +6,13 @@
 import argparse
 import logging
 import os
-import secrets
-import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 from papertune.chat.choices import Choices
 from papertune.chat.conversation import Conversation
-from papertune.chat.door import LOOPBACK, listening, serve
+from papertune.chat.door import open_page
 from papertune.chat.page import application
 from papertune.chat.terminal import Terminal, lines_of
 from papertune.cluster.slurm import ClusterError, check_controller
@@ -42,19 +40,6 @@ def layout_of(experiment: str) -> Layout:
     settings = check_configuration(read(own).values)
     resources = part_of(settings.resources, trust=settings.trust_group)
     return Layout(name_of(file), load_experiment(file), str(resources))
-
-
-def way_here(port: int) -> str:
-    """How a browser elsewhere comes to a port of this machine, for who is logged in from elsewhere."""
-    here, user = socket.gethostname(), os.environ.get("USER", "you")
-    over = os.environ.get("SLURM_SUBMIT_HOST", here)
-    if over == here and "SSH_CONNECTION" not in os.environ:
-        return ""
-    jump = "" if over == here else f"-J {user}@{over} "
-    return (
-        "With a browser on another machine, first there:\n"
-        f"  ssh -N -L {port}:{LOOPBACK}:{port} {jump}{user}@{here}\n"
-    )
 
 
 def on_a_gpu(command: str) -> str:
@@ -93,18 +78,8 @@ def main(arguments: list[str]) -> None:
     if given.terminal:
         Terminal(choices, Conversation(choices, model, seed)).run(lines_of(sys.stdin))
         return
-    _open_page(choices, model, seed, given.port)
-
-
-def _open_page(choices: Choices, model: str, seed: int, port: int) -> None:
-    token = secrets.token_urlsafe(32)
-    with scratch("chat") as private, listening(port) as listener:
-        app = application(choices, model, seed, token, private)
-        port = listener.getsockname()[1]
-        # printed, never opened: all accounts may read the command line of a browser
-        print(f"The page, for you alone, until Ctrl-C: http://{LOOPBACK}:{port}/{token}/")
-        print(way_here(port), end="", flush=True)
-        serve(app, token, listener)
+    with scratch("chat") as private:
+        open_page(lambda token: application(choices, model, seed, token, private), given.port)
 
 
 if __name__ == "__main__":

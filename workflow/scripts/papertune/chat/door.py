@@ -7,6 +7,7 @@ browser would give to other ports of the machine, too.
 
 import hmac
 import os
+import secrets
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -20,6 +21,7 @@ NAMES = {
     LOOPBACK,
     "localhost",
 }  # what a browser may call it; other names are those of a site's trick
+CHARTS = "'unsafe-eval'"  # what a page needs that makes its charts of texts
 HEADERS = {
     # gradio's page writes its settings into itself as a script, and styles
     "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline'; "
@@ -45,8 +47,13 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 class Door:
     """An application that lets in who has the token, in front of another one (ASGI)."""
 
-    def __init__(self, app: App, token: str) -> None:
-        self.app, self.token = app, token
+    def __init__(self, app: App, token: str, scripts: str = "") -> None:
+        """``scripts`` is what the page's scripts may do beyond :data:`HEADERS`."""
+        self.app, self.token, self.headers = app, token, dict(HEADERS)
+        policy = HEADERS["content-security-policy"]
+        if scripts:
+            policy = policy.replace("script-src", f"script-src {scripts}")
+        self.headers["content-security-policy"] = policy
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Hand on what may pass; all else is refused alike, whether there is such a path or not."""
@@ -55,7 +62,7 @@ class Door:
         elif scope["type"] != "http" or not self._may(scope):
             await _refuse(scope, send)
         else:
-            await self.app(scope, receive, _with_headers(send))
+            await self.app(scope, receive, _with_headers(send, self.headers))
 
     def _may(self, scope: Message) -> bool:
         given = scope["path"].split("/")[1].encode("utf-8", "surrogateescape")
@@ -86,12 +93,12 @@ async def _refuse(scope: Message, send: Send) -> None:
     await send({"type": "http.response.body", "body": REFUSED.encode()})
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, headers: dict[str, str]) -> Send:
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
-            own = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+            own = [(name.encode(), value.encode()) for name, value in headers.items()]
             kept = [
-                one for one in message.get("headers", []) if one[0].decode().lower() not in HEADERS
+                one for one in message.get("headers", []) if one[0].decode().lower() not in headers
             ]
             message["headers"] = [*kept, *own]
         await send(message)
@@ -109,6 +116,7 @@ def listening(port: int) -> socket.socket:
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((LOOPBACK, port))
+        found.listen()  # who has the address may come before the page is made
     except OSError as error:
         found.close()
         what, hint = f"cannot listen: {error.strerror}", "take another PORT=, or none: any free one"
@@ -116,12 +124,43 @@ def listening(port: int) -> socket.socket:
     return found
 
 
-def serve(app: App, token: str, listener: socket.socket) -> None:
+def way_here(port: int) -> str:
+    """How a browser elsewhere comes to a port of this machine, for who is logged in from elsewhere."""
+    here, user = socket.gethostname(), os.environ.get("USER", "you")
+    over = os.environ.get("SLURM_SUBMIT_HOST", here)
+    if over == here and "SSH_CONNECTION" not in os.environ:
+        return ""
+    jump = "" if over == here else f"-J {user}@{over} "
+    return (
+        "With a browser on another machine, first there:\n"
+        f"  ssh -N -L {port}:{LOOPBACK}:{port} {jump}{user}@{here}\n"
+    )
+
+
+def open_page(make: Callable[[str], App], port: int, scripts: str = "") -> None:
+    """Print a page's address, and serve the page until this is interrupted.
+
+    Args:
+        make: The page, below the path of the token that it is given.
+        port: To listen at; any free one where it is 0.
+        scripts: As of :class:`Door`.
+    """
+    token = secrets.token_urlsafe(32)
+    with listening(port) as listener:
+        app = make(token)
+        port = listener.getsockname()[1]
+        # printed, never opened: all accounts may read the command line of a browser
+        print(f"The page, for you alone, until Ctrl-C: http://{LOOPBACK}:{port}/{token}/")
+        print(way_here(port), end="", flush=True)
+        serve(app, token, listener, scripts)
+
+
+def serve(app: App, token: str, listener: socket.socket, scripts: str = "") -> None:
     """Serve an application behind its door until this is interrupted."""
     import uvicorn
 
     config = uvicorn.Config(
-        Door(app, token), log_level="warning", access_log=False, server_header=False, ws="none",
+        Door(app, token, scripts), log_level="warning", access_log=False, server_header=False, ws="none",
         # else a header could say who the client is
         proxy_headers=False, timeout_graceful_shutdown=2,
     )  # fmt: skip

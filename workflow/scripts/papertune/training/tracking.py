@@ -20,6 +20,7 @@ from papertune.jobs import distributed
 from papertune.study.tracking import FOLDER, Tracking
 
 log = logging.getLogger(__name__)
+FAST = ("_runtime", "_per_second", "epoch")
 SECONDS = 2.0  # between two losses; steps may take milliseconds
 # Nothing leaves this machine unless the environment says so, and all of it lies in one folder.
 PLACES = {
@@ -95,9 +96,10 @@ class Teller:
         self.tell({"loss": loss, "learning_rate": float(scheduler.get_last_lr()[0])})
 
     def tell(self, values: dict[str, Any]) -> None:
-        """Numbers by name, as the Trainer calls them: ``loss``, ``eval_loss``."""
+        """Numbers by name, as the Trainer calls them: ``loss``, ``eval_loss``; not how fast it was."""
+        told = {name: value for name, value in values.items() if not name.endswith(FAST)}
         if self.callback is not None:
-            self._try(lambda: self.callback.on_log(*self.how, logs=dict(values)))
+            self._try(lambda: self.callback.on_log(*self.how, logs=told))
 
     def _try(self, what: Callable[[], None]) -> None:
         try:

@@ -1,0 +1,56 @@
+"""``make live``: what trainings tell trackio, on a page of this machine, behind the door of the chat.
+
+``python -m papertune.chat.live`` serves it. The page is trackio's own; anybody who reaches it may read, and
+so it stands below the path of a token like the chat.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from papertune.chat.door import CHARTS, open_page
+from papertune.errors import PapertuneError
+from papertune.study.tracking import FOLDER
+
+PLACE = f"{FOLDER}/trackio"
+
+
+def application(folder: Path, token: str) -> Any:
+    """Trackio's page of what lies in a folder, below the path of a token (ASGI).
+
+    Raises:
+        PapertuneError: trackio is not installed, or nothing was told yet.
+    """
+    if not list(folder.glob("*.db")):
+        hint = (
+            "write `tracking: trackio` into an experiment file; a training that runs then tells it"
+        )
+        raise PapertuneError("no training has told trackio anything", where=str(folder), hint=hint)
+    os.environ |= {"TRACKIO_DIR": str(folder.absolute()), "HF_HUB_OFFLINE": "1"}
+    try:
+        from starlette.applications import Starlette
+        from starlette.routing import Mount
+        from trackio.server import build_starlette_app_only
+    except ImportError:
+        raise PapertuneError("trackio is not installed", hint="run: make tracking") from None
+    page, _ = build_starlette_app_only()
+    return Starlette(routes=[Mount(f"/{token}", page)])
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until it is ended."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m papertune.chat.live")
+    parser.add_argument("--port", type=int, default=0, help="any free one, unless given")
+    given = parser.parse_args(arguments)
+    open_page(lambda token: application(Path(PLACE), token), given.port, CHARTS)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except PapertuneError as problem:
+        sys.exit(str(problem))
+    except KeyboardInterrupt:
+        sys.exit(130)
