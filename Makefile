@@ -20,7 +20,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --gene
   --override requirements/torch-is-apart.txt --no-emit-package torch --no-emit-package pip --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models study reports tracking live chat doctor plan profile bundle unbundle export compare install test docs bench lint lock audit format schema readme changelog release clean
+.PHONY: help demo models study reports tracking live chat doctor plan profile bundle unbundle export compare container install test docs bench lint lock audit format schema readme changelog release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -117,6 +117,9 @@ export: .venv/installed ## merge and card the models of EXPERIMENTS=... for use 
 
 compare: .venv/installed ## one page of A=demo and B=other/results/demo: what differs in settings, data and numbers
 	@PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.report.two_studies "$(A)" "$(B)" $(if $(TO),--to "$(TO)")
+
+container: ## build papertune.sif for `snakemake --sdm apptainer`, where Apptainer is installed
+	apptainer build --fakeroot papertune.sif envs/papertune.def
 
 lint: .venv/installed-test ## formatters, linters and the type checker
 	$(BIN)/ruff check .

@@ -59,6 +59,8 @@ def check_run():
         found += machine.check_memory(tasks, memory_there())
         found += machine.check_embedders(embedding_layouts())
         found += machine.check_trackers(asked.values())
+        if "apptainer" in map(str, workflow.deployment_settings.deployment_method):
+            found += machine.check_container(config["container"])
         if submits:
             found = [
                 *doctor.check_cluster(executor, kinds_of_run()),

@@ -151,6 +151,13 @@ def check_trackers(layouts: Iterable[Layout]) -> Iterator[Finding]:
         yield wrong(lacking, "run: make tracking (trackio), or pip install it into .venv")
 
 
+def check_container(image: str) -> Iterator[Finding]:
+    """Whether the container is there that jobs are to run in."""
+    if "://" not in image and not Path(image).exists():
+        hint = "run: make container, or set container: in config/config.yaml (docker://… is pulled)"
+        yield wrong(f"--sdm apptainer is asked for, and there is no {image}", hint)
+
+
 def check_programs(layouts: Iterable[Layout]) -> Iterator[Finding]:
     """In what programs that models write would run on this machine."""
     running = {

@@ -18,6 +18,11 @@ class Configuration(Settings):
     )
     store: str = Field("store", min_length=1, description="folder of finished per-item work")
     resources: str = Field("resources", min_length=1, description="folder that experiments share")
+    container: str = Field(
+        "papertune.sif",
+        min_length=1,
+        description="image of `--sdm apptainer`: a file, or an address (docker://…)",
+    )
     trust_group: bool = Field(
         False, description="work with a group in a store and resources that it shares"
     )
