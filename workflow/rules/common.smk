@@ -6,10 +6,9 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
-# of the repository; `workflow.basedir` is, where this workflow is another one's module, that one's
-ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
-# scripts find the library beside them; rule files need this line
-sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
+
+include: "root.smk"
+
 
 from papertune.jobs import running
 from papertune.study import versions
