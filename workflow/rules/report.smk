@@ -47,7 +47,8 @@ rule draw_trials:
         "../scripts/draw_trials.py"
 
 
-# One file that opens from disk, offline; and what it claims and was made with, for programs.
+# One file that opens from disk, offline; what it claims and was made with, for programs; and a folder
+# that holds the answers of large studies, and is empty of others.
 rule write_page:
     input:
         matrix="results/{experiment}/tables/matrix.csv",
@@ -74,6 +75,7 @@ rule write_page:
     output:
         page="results/{experiment}/report.html",
         made="results/{experiment}/made.json",
+        explorer=directory("results/{experiment}/explorer"),
     log:
         "logs/{experiment}/report.log",
     localrule: True

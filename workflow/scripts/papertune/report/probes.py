@@ -189,9 +189,11 @@ def write_rating_page(layout: Layout, output: str | Path) -> None:
         shown = {"question": pair.question, "context": _cut(pair.context), "reference": pair.answer}
         # ids are hashes: their order says nothing
         items.append({**shown, "texts": sorted(texts.items())})
-    style, script = (
-        (PARTS / name).read_text(encoding="utf-8") for name in ("style.css", "rate.js")
+    style, shared, own = (
+        (PARTS / name).read_text(encoding="utf-8")
+        for name in ("style.css", "ratings.js", "rate.js")
     )
+    script = shared + own
     text = (
         environment()
         .get_template("rate.html")
