@@ -9,7 +9,11 @@ import pytest
 from playwright.sync_api import expect
 
 from papertune.collect.web.installed import find_browser
-from papertune.records import Answer, Score, read_records
+from papertune.records import Answer, Rejection, Score, read_records
+from papertune.scores.matrix import read_matrix
+from papertune.scores.rated import Rated, rate_probes
+from papertune.scores.rows import read_rows
+from papertune.study import uses
 from sample_study import make_study, write_report
 
 pytestmark = [
@@ -324,6 +328,43 @@ def test_blind_nobody_is_named_and_ratings_are_saved_by_keyboard(visit, study, t
     page.uncheck("#blind")
     page.wait_for_selector("#rated li")
     assert "you gave 4" in page.text_content("#list")
+
+
+@pytest.mark.parametrize("probes", [{}, {"mine": {"prompt": "What?"}}], ids=["none", "one"])
+def test_blind_ratings_of_test_questions_are_taken_in(visit, tmp_path, probes):
+    more = {"probes": probes, "ratings": f"{tmp_path}/*.json"}
+    made = make_study(tmp_path / "s", metrics=["token_f1"], per_year=3, **more)
+    given, layout = uses.rate_probes(made.layout).arguments, made.layout
+    del given["cells"], given["sets"]
+
+    def take_in(*files):
+        rate_probes(
+            layout.of_rateable("answers"), layout.of_rateable("scores"), asked=layout.rateable(),
+            files=files, folder=Path(layout.root, "ratings"), rejected=layout.ratings()["rejected"],
+            **given,
+        )  # fmt: skip
+        write_report(made, tmp_path / "report.html")
+
+    take_in()
+    page = visit(folder=tmp_path)
+    page.click("#more > summary")
+    page.fill("#rater", "ann")
+    page.check("#blind")
+    page.wait_for_selector(".answer.blind")
+    answers = page.locator("#list article").nth(0).locator(".answer.blind").count()
+    for mark in "5432"[:answers]:
+        page.keyboard.press(mark)
+    with page.expect_download() as download:
+        page.click("#save")
+    download.value.save_as(file := tmp_path / "ratings-ann.json")
+    take_in(file)
+    assert not list(read_records(layout.ratings()["rejected"], Rejection))
+    found = read_rows(layout.ratings()["texts"], Rated)
+    assert sorted(one.mean for one in found) == sorted(map(float, "5432"[:answers]))
+    cells = read_matrix(layout.ratings()["matrix"])
+    assert {one.questions for one in cells} == {1}
+    page = visit(folder=tmp_path)
+    assert f"{answers} answers to test questions" in page.text_content("#probes")
 
 
 @pytest.mark.parametrize("form", FORMS)

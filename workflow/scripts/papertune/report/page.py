@@ -91,36 +91,14 @@ def write_page(
     contrasts = read_rows(writers, Contrast)
     conclusion = conclude(cells, experiment, contrasts)
     how = write_made(layout, output, conclusion, cells, contrasts, rows, facts, figures)["how"]
-    style, *scripts = (
-        (PARTS / name).read_text(encoding="utf-8")
-        for name in ("style.css", "ratings.js", "answers.js", "explorer.js")
-    )
-    style += (PARTS / "explorer.css").read_text(encoding="utf-8")
-    # a class per model, because the page's policy forbids style attributes
-    for place, name in enumerate(experiment.models):
-        shade = colour(experiment, name)
-        style += f".model-{place % len(COLOURS)} {{ --model: {shade}; }}\n"
     trials = {name: TRIALS[name] for name in layout.trial_figures()}
-    script = "".join(scripts)
-    explored = Explored(layout, Path(output).with_name(EXPLORER), budget=budget)
-    data = explored.index()
     template = environment().get_template("template.html")
     text = template.render(
         number=number,
         p_text=p_text,
         level=level,
         experiment=experiment,
-        policies=[
-            content_policy(style, script, beside=data["beside"]),
-            *[BESIDE_POLICY] * data["beside"],
-        ],
-        style=style,
-        script=script,
-        data=embed_json(data),
-        asked=[(label, data["set"].count(place)) for place, label in enumerate(data["sets"])],
-        beside_page=EXPLORER if data["beside"] else "",
-        pieces=explored.pieces,
-        marks=range(LOWEST, HIGHEST + 1),
+        **_explorer(layout, Path(output).with_name(EXPLORER), budget),
         conclusion=conclusion,
         against=held_against(experiment),
         made=[*map(experiment.model_label, experiment.made)],
@@ -171,6 +149,31 @@ def write_page(
     )
     with atomic_write(output) as stream:
         stream.write(text)
+
+
+def _explorer(layout: Layout, folder: Path, budget: int) -> dict[str, Any]:
+    """What the page shows of answers, and with which style and script."""
+    experiment = layout.experiment
+    style, more, *scripts = (
+        (PARTS / name).read_text(encoding="utf-8")
+        for name in ("style.css", "explorer.css", "ratings.js", "answers.js", "explorer.js")
+    )
+    style += more
+    # a class per model, because the page's policy forbids style attributes
+    for place, name in enumerate(experiment.models):
+        shade = colour(experiment, name)
+        style += f".model-{place % len(COLOURS)} {{ --model: {shade}; }}\n"
+    script = "".join(scripts)
+    explored = Explored(layout, folder, budget=budget)
+    data, beside = explored.index(), bool(explored.starts) and not explored.pieces
+    return {
+        "policies": [content_policy(style, script, beside=beside), *[BESIDE_POLICY] * beside],
+        **{"style": style, "script": script, "data": embed_json(data)},
+        "asked": [(label, data["set"].count(place)) for place, label in enumerate(data["sets"])],
+        "beside_page": folder.name if beside else "",
+        "pieces": explored.pieces,
+        "marks": range(LOWEST, HIGHEST + 1),
+    }
 
 
 def _facts(experiment: Experiment, rows: list[Count], cells: list[Cell]) -> list[tuple[str, str]]:

@@ -445,7 +445,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
     // what is typed or scrolled elsewhere stays there
-    if (event.target.closest("input, select, textarea, summary, [contenteditable], .scroll")) return;
+    if (event.target.closest("input:not([type=checkbox]), select, textarea, .scroll")) return;
     const own = at("list").children[here - page * PER_PAGE];
     const rating = blind() && event.key >= "1" && event.key <= "5" && event.key.length === 1;
     const keys = {
