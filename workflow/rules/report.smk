@@ -70,6 +70,7 @@ rule write_page:
         documents=lambda wildcards: layout(wildcards).documents(),
         missing=every(Layout.by_year, "missing"),
         all_missing="results/{experiment}/missing.jsonl",
+        asked=every(Layout.test_sets),
         answers=every(Layout.by_cell, "answers"),
         scores=every(Layout.by_cell, "scores"),
     output:

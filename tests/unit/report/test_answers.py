@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from papertune.answering.probes import ProbePair
-from papertune.pairfile import read_pairs
+from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import Answer, Score, read_records, write_records
 from papertune.report.answers import CUT, EMPTY, IN_PART, Explored
 from sample_study import make_study
@@ -101,6 +101,17 @@ def test_flags_say_what_became_of_an_answer(tmp_path):
     run = made.index()["runs"].index([1, 1])
     flags = dict(zip(made.columns["pairs"], made.flags[run], strict=True))
     assert flags[first.pair] == EMPTY | IN_PART and flags[second.pair] == CUT
+
+
+def test_a_question_is_unanswerable_where_its_reference_says_so(tmp_path):
+    study = make_study(tmp_path / "s", metrics=["token_f1"], per_year=3)
+    path = study.layout.test_set("cloze")
+    first, second, third, *rest = read_pairs(path)
+    changed = [replace(first, answer="Unanswerable."), replace(second, answer="")]
+    write_pairs(path, [*changed, replace(third, answer="no answer was cached"), *rest])
+    made = explored(study, tmp_path / "explorer")
+    found = zip(made.columns["pairs"], made.columns["unanswerable"], strict=True)
+    assert {pair for pair, said in found if said} == {first.id, second.id}
 
 
 @pytest.mark.parametrize(
