@@ -161,7 +161,7 @@ release: .venv/installed-test ## commit and tag VERSION=0.2.0 with its changelog
 	@.ci/release "$(VERSION)"
 
 bench: .venv/installed-test ## measure the promises about speed and memory (45 minutes)
-	@failed=; for name in answering training_speed startup gpu_training planning scale listing nothing_to_do incremental memory disk crawl dblp_snapshot stack_dump reading leakage; do \
+	@failed=; for name in answering training_speed startup gpu_training planning scale listing nothing_to_do incremental memory disk crawl dblp_snapshot stack_dump reading leakage explorer; do \
 	  echo "== $$name"; $(BIN)/python benchmarks/$$name.py || failed="$$failed $$name"; done; \
 	  test -z "$$failed" || { echo "above the limit:$$failed"; exit 1; }
 

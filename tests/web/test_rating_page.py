@@ -68,7 +68,7 @@ def take_in(study, *files: Path) -> None:
     given, layout = uses.rate_probes(study.layout).arguments, study.layout
     del given["cells"], given["sets"]
     rate_probes(
-        layout.of_probes("answers"), layout.of_probes("scores"), probes=layout.probes(),
+        layout.of_rateable("answers"), layout.of_rateable("scores"), asked=layout.rateable(),
         files=files, folder=Path(layout.root, "ratings"), rejected=layout.ratings()["rejected"],
         **given,
     )  # fmt: skip

@@ -25,9 +25,9 @@ rule gather_probes:
 # Only where the experiment names files of ratings; there may be none yet.
 rule rate_probes:
     input:
-        probes=every(Layout.probes),
-        answers=every(Layout.of_probes, "answers"),
-        scores=every(Layout.of_probes, "scores"),
+        asked=every(Layout.rateable),
+        answers=every(Layout.of_rateable, "answers"),
+        scores=every(Layout.of_rateable, "scores"),
         files=files_of_ratings,
     output:
         matrix="results/{experiment}/ratings/matrix.csv",

@@ -47,7 +47,8 @@ rule draw_trials:
         "../scripts/draw_trials.py"
 
 
-# One file that opens from disk, offline; and what it claims and was made with, for programs.
+# One file that opens from disk, offline; what it claims and was made with, for programs; and a folder
+# that holds the answers of large studies, and is empty of others.
 rule write_page:
     input:
         matrix="results/{experiment}/tables/matrix.csv",
@@ -69,11 +70,13 @@ rule write_page:
         documents=lambda wildcards: layout(wildcards).documents(),
         missing=every(Layout.by_year, "missing"),
         all_missing="results/{experiment}/missing.jsonl",
+        asked=every(Layout.test_sets),
         answers=every(Layout.by_cell, "answers"),
         scores=every(Layout.by_cell, "scores"),
     output:
         page="results/{experiment}/report.html",
         made="results/{experiment}/made.json",
+        explorer=directory("results/{experiment}/explorer"),
     log:
         "logs/{experiment}/report.log",
     localrule: True

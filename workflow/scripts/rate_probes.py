@@ -1,4 +1,4 @@
-"""Take in what people thought of answers to probes."""
+"""Take in what people thought of answers."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ with job(snakemake, uses.rate_probes) as given:
     rate_probes(
         dict(zip(cells, snakemake.input.answers, strict=True)),
         dict(zip(cells, snakemake.input.scores, strict=True)),
-        probes=dict(zip(asked, snakemake.input.probes, strict=True)),
+        asked=dict(zip(asked, snakemake.input.asked, strict=True)),
         files=[Path(path) for path in snakemake.input.files],
         folder=Path(snakemake.output.matrix).parent,
         rejected=Path(snakemake.output.rejected),

@@ -36,10 +36,11 @@ def texts_of(page: str) -> dict:
 
 def rate(study, *files: Path) -> None:
     given, layout = uses.rate_probes(study.layout).arguments, study.layout
-    cells, _ = given.pop("cells"), given.pop("sets")
+    cells, sets = given.pop("cells"), given.pop("sets")
+    answers, scores = (layout.of_rateable(stage) for stage in ("answers", "scores"))
+    assert (cells, sets) == ([*answers], [*layout.rateable()])
     rate_probes(
-        {cell: layout.of_probes("answers")[cell] for cell in cells}, layout.of_probes("scores"),
-        probes=layout.probes(), files=files, folder=Path(layout.root, "ratings"),
+        answers, scores, asked=layout.rateable(), files=files, folder=Path(layout.root, "ratings"),
         rejected=layout.ratings()["rejected"], **given,
     )  # fmt: skip
 
@@ -98,7 +99,7 @@ def test_the_report_shows_probes_ratings_and_what_is_left_out(probed, tmp_path):
     assert "My own · the author’s own" in section and section.count("<article>") == 4
     assert "few probes" in section and "Krippendorff" in section
     assert str(bad) in section and "no file of ratings" in section
-    assert "<img" not in page and page.count("<script") == 2
+    assert "<img" not in page and page.count("<script") == 4
     rate(probed)
     page = write_report(probed, tmp_path / "again.html")
     assert re.search(r"<p>0 of \d+ answers are rated", page)

@@ -68,7 +68,7 @@ class Study:
         )  # fmt: skip
         scores = {cell: path.with_suffix(".scores") for cell, path in self.answers.items()}
         rate_probes(
-            self.answers, scores, probes={PROBES: self.probes}, files=files, design=design,
+            self.answers, scores, asked={PROBES: self.probes}, files=files, design=design,
             metrics=METRICS, experiment="mine", folder=self.folder,
             rejected=self.folder / "rejected.jsonl",
         )  # fmt: skip

@@ -89,7 +89,6 @@ def test_a_label_asks_nobody_anew(values):
         ({"probes": {"a": MINE}, "test_sets": {"probes-closed": {"generator": "cloze"}}},
          "test_sets.probes-closed", "rename"),
         ({"probes": {"A": MINE}}, "probes", "A"),
-        ({"ratings": "r/*.json"}, "ratings", "probes"),
         ({"probes": {"a": MINE}, "ratings": "~/.ssh/*"}, "ratings", "hidden"),
     ],
 )  # fmt: skip

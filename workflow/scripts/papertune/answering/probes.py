@@ -69,7 +69,12 @@ class ProbePair:
 
     def text_id(self, text: str) -> str:
         """What a rating of an answer is kept by: the same as long as question and answer are."""
-        return fingerprint([self.pair.context, self.pair.question, text])
+        return text_id(self.pair, text)
+
+
+def text_id(pair: Pair, text: str) -> str:
+    """What a rating of an answer to a pair is kept by; see :meth:`ProbePair.text_id`."""
+    return fingerprint([pair.context, pair.question, text])
 
 
 def read_probes(paths: Mapping[str, Path | str]) -> dict[str, ProbePair]:

@@ -1,10 +1,6 @@
-"""The page: one HTML file that opens from disk, loads nothing and runs only its own script."""
+"""The page: one HTML file that opens from disk, loads nothing of others and runs only its own script."""
 
-import json
-import re
 from collections import Counter
-from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +8,10 @@ import yaml
 
 from papertune.collect.sampling import NOT_SAMPLED
 from papertune.files import atomic_write
-from papertune.identity import share
 from papertune.metrics import describe, metric_named
-from papertune.records import Answer, Document, Rejection, Score, read_records
+from papertune.metrics.rating import HIGHEST, LOWEST
+from papertune.records import Rejection, read_records
+from papertune.report.answers import BYTES, Explored
 from papertune.report.beside import side_by_side
 from papertune.report.conclusion import conclude
 from papertune.report.counts import BESIDE, STAGES, Count, problems, read_counts, total
@@ -24,7 +21,13 @@ from papertune.report.knowledge import knowledge_table
 from papertune.report.leakage import read_leakage
 from papertune.report.made import shown_settings, told, write_made
 from papertune.report.numbers import gain_of, level, number, p_text, unread_note
-from papertune.report.parts import PARTS, content_policy, embed_json, environment
+from papertune.report.parts import (
+    BESIDE_POLICY,
+    PARTS,
+    content_policy,
+    embed_json,
+    environment,
+)
 from papertune.report.probes import probes_section
 from papertune.report.programs import programs_notes, programs_table
 from papertune.report.size import size_table
@@ -40,7 +43,7 @@ from papertune.report.tables import (
     years_table,
 )
 from papertune.report.trials import FIGURES as TRIALS
-from papertune.report.turns import read_turns, turns_of
+from papertune.report.turns import read_turns
 from papertune.scores.matrix import Cell, find_cell, read_matrix
 from papertune.scores.rows import read_rows
 from papertune.scores.sums import ALL_YEARS
@@ -48,9 +51,7 @@ from papertune.scores.writers import Contrast
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 
-QUESTIONS = 400  # per test set on the page
-BYTES = 3_000_000  # of answers and documents on the page; the rest is well below 2 MB
-LONGEST = 4000  # characters of a text on the page
+EXPLORER = "explorer"  # the folder beside the page, of answers that are too many for it
 
 FIGURES = {
     "matrix": "Score of every model on every test set: a dot for the mean, a line for its interval. Where "
@@ -72,15 +73,15 @@ def write_page(
     cost: str | Path,
     figures: str | Path,
     store: str | Path,
-    questions: int = QUESTIONS,
+    budget: int = BYTES,
 ) -> None:
-    """Write ``report.html``, and ``made.json`` beside it.
+    """Write ``report.html``, and ``made.json`` and the folder ``explorer`` beside it.
 
     Args:
         matrix: ``matrix.csv``, as ``writers``, ``counts`` and ``cost`` are files of these names.
         figures: The folder of :func:`papertune.report.figures.draw_figures`.
         store: Where spreads of other studies are kept.
-        questions: Questions per test set to show at most.
+        budget: Bytes of answers that the page itself holds; beyond that they lie in the folder.
     """
     experiment = layout.experiment
     metric, sets = experiment.comparison.metric, experiment.usual_sets
@@ -90,25 +91,14 @@ def write_page(
     contrasts = read_rows(writers, Contrast)
     conclusion = conclude(cells, experiment, contrasts)
     how = write_made(layout, output, conclusion, cells, contrasts, rows, facts, figures)["how"]
-    style = (PARTS / "style.css").read_text(encoding="utf-8")
-    # a class per model, because the page's policy forbids style attributes
-    for place, name in enumerate(experiment.models):
-        shade = colour(experiment, name)
-        style += f".model-{place % len(COLOURS)} {{ --model: {shade}; }}\n"
     trials = {name: TRIALS[name] for name in layout.trial_figures()}
-    script = (PARTS / "script.js").read_text(encoding="utf-8")
-    data = answers_side_by_side(layout, limit=questions, budget=BYTES)
     template = environment().get_template("template.html")
     text = template.render(
         number=number,
         p_text=p_text,
         level=level,
         experiment=experiment,
-        policy=content_policy(style, script),
-        style=style,
-        script=script,
-        data=embed_json(data),
-        shown=[(s["label"], len(s["questions"]), s["total"]) for s in data["sets"]],
+        **_explorer(layout, Path(output).with_name(EXPLORER), budget),
         conclusion=conclusion,
         against=held_against(experiment),
         made=[*map(experiment.model_label, experiment.made)],
@@ -159,6 +149,31 @@ def write_page(
     )
     with atomic_write(output) as stream:
         stream.write(text)
+
+
+def _explorer(layout: Layout, folder: Path, budget: int) -> dict[str, Any]:
+    """What the page shows of answers, and with which style and script."""
+    experiment = layout.experiment
+    style, more, *scripts = (
+        (PARTS / name).read_text(encoding="utf-8")
+        for name in ("style.css", "explorer.css", "ratings.js", "answers.js", "explorer.js")
+    )
+    style += more
+    # a class per model, because the page's policy forbids style attributes
+    for place, name in enumerate(experiment.models):
+        shade = colour(experiment, name)
+        style += f".model-{place % len(COLOURS)} {{ --model: {shade}; }}\n"
+    script = "".join(scripts)
+    explored = Explored(layout, folder, budget=budget)
+    data, beside = explored.index(), bool(explored.starts) and not explored.pieces
+    return {
+        "policies": [content_policy(style, script, beside=beside), *[BESIDE_POLICY] * beside],
+        **{"style": style, "script": script, "data": embed_json(data)},
+        "asked": [(label, data["set"].count(place)) for place, label in enumerate(data["sets"])],
+        "beside_page": folder.name if beside else "",
+        "pieces": explored.pieces,
+        "marks": range(LOWEST, HIGHEST + 1),
+    }
 
 
 def _facts(experiment: Experiment, rows: list[Count], cells: list[Cell]) -> list[tuple[str, str]]:
@@ -213,95 +228,3 @@ def settings_text(experiment: Experiment) -> str:
     values = shown_settings(experiment)
     text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
     return text
-
-
-# ---- answers ----------------------------------------------------------------
-
-
-def answers_side_by_side(layout: Layout, *, limit: int, budget: int) -> dict[str, Any]:
-    """The answers of each model's first seed, question by question, as JSON values.
-
-    At most ``limit`` questions per test set, chosen by the hash of their ids (of a conversation, of
-    its first one's, and its turns in their order), and ``budget`` bytes of JSON, all test sets together.
-    """
-    experiment = layout.experiment
-    metric, names = experiment.comparison.metric, experiment.test_set_names
-    first = {model: min(experiment.seeds_of(model)) for model in experiment.models}
-    answers, scores = layout.by_cell("answers"), layout.by_cell("scores")
-    sets, wanted = [], set()
-    for test_set in names:
-        keys = [(model, seed, test_set) for model, seed in first.items()]
-        talks = dict(turns_of(layout, test_set))
-        order = partial(_order, talks)
-        hashes = sorted(order(answer.pair) for answer in read_records(answers[keys[0]], Answer))
-        last = hashes[min(limit, len(hashes)) - 1]
-        chosen: dict[str, dict[str, Any]] = {}
-        for key in keys:
-            values = {s.pair: s.values.get(metric) for s in read_records(scores[key], Score)}
-            for answer in read_records(answers[key], Answer):
-                if order(answer.pair) <= last:
-                    question = {"year": answer.year, "document": answer.document}
-                    texts = {"question": answer.question, "reference": answer.reference}
-                    question |= {name: _cut(text) for name, text in texts.items()}
-                    shown = [_cut(answer.text), number(values.get(answer.pair), metric)]
-                    chosen.setdefault(answer.pair, {**question, "answers": {}})
-                    chosen[answer.pair]["answers"][key[0]] = shown
-        for pair in chosen.keys() & talks.keys():
-            chosen[pair] |= dict(zip(("talk", "turn"), talks[pair], strict=True))
-        # the smallest hashes first, until the budget is spent
-        kept, spent = [], 0
-        for pair in sorted(chosen, key=order):
-            spent += len(json.dumps(chosen[pair]))
-            if spent > budget * 0.6 / len(names):
-                break
-            kept.append(chosen[pair])
-        kept.sort(key=_place)
-        wanted |= {item["document"] for item in kept}
-        label = experiment.set_label(test_set)
-        sets.append({"label": label, "total": len(hashes), "questions": kept})
-    return {
-        "metric": metric,
-        "models": [
-            {
-                **{"name": model, "label": experiment.model_label(model), "seed": seed},
-                "baseline": experiment.baseline_of(model),
-            }
-            for model, seed in first.items()
-        ],
-        "sets": sets,
-        "documents": _documents(layout, wanted, int(budget * 0.4)),
-    }
-
-
-def _order(talks: dict[str, tuple[str, int]], pair: str) -> tuple[float, int]:
-    first, turn = talks.get(pair, (pair, 0))
-    return share(first, "page"), turn
-
-
-def _place(item: dict[str, Any]) -> tuple[Any, ...]:
-    """Where a question stands: by its document, those of a conversation in their order."""
-    talk = (item.get("talk", ""), item.get("turn", 0))
-    return item["year"], item["document"], *talk, item["question"]
-
-
-def _documents(layout: Layout, wanted: set[str], budget: int) -> dict[str, dict[str, str]]:
-    shown: dict[str, dict[str, str]] = {}
-    splits = sorted({one.documents for one in layout.experiment.sets.values()})
-    paths = chain.from_iterable(map(layout.documents, splits))
-    every = (item for path in paths for item in read_records(path, Document))
-    for document in every:
-        if document.id in wanted:
-            shown[document.id] = {"title": _cut(document.title), "url": safe_url(document.url)}
-            budget -= len(json.dumps(document.text))
-            if budget >= 0:
-                shown[document.id]["text"] = _cut(document.text)
-    return shown
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} … (cut)"
-
-
-def safe_url(url: str) -> str:
-    """The url if it is a web address, else nothing: a page must not bring a link that runs."""
-    return url if re.match(r"https?://[^\s/]", url) else ""

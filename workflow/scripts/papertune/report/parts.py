@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,18 @@ def environment() -> Any:
     return Environment(**how)
 
 
-def content_policy(style: str, script: str = "") -> str:
-    """What a page may load: nothing; its own style and script are known by what they say."""
-    own = f"script-src '{_hash(script)}'; " if script else ""
+# With this policy beside the first, what the page's own script loads is a file beside the page.
+BESIDE_POLICY = "script-src 'unsafe-inline' 'self' file:"
+
+
+def content_policy(style: str, script: str = "", *, beside: bool = False) -> str:
+    """What a page may load: nothing; its own style and script are known by what they say.
+
+    Where there are files ``beside`` it, that script may load more scripts, and nobody else may: no
+    element that stands in the page. The page then needs ``BESIDE_POLICY`` as well, as a second policy.
+    """
+    more = " 'strict-dynamic'" if beside else ""
+    own = f"script-src '{_hash(script)}'{more}; " if script else ""
     return (
         f"default-src 'none'; style-src '{_hash(style)}'; {own}base-uri 'none'; form-action 'none'"
     )
@@ -36,3 +46,8 @@ def embed_json(value: Any) -> str:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
+
+
+def safe_url(url: str) -> str:
+    """The url if it is a web address, else nothing: a page must not bring a link that runs."""
+    return url if re.match(r"https?://[^\s/]", url) else ""

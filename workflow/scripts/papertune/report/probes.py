@@ -140,7 +140,7 @@ def ratings_table(layout: Layout) -> Table:
         row += [against, with_reason(gain, why), p_text(cell.p_corrected), verdict]
         rows.append([*row, str(cell.questions), str(cell.seeds)])
     columns = ["Model", "Rating", "Held against", "Difference", "Corrected p", "Verdict"]
-    title = f"Mean rating, {LOWEST} to {HIGHEST}, over probes that are rated in all seeds"
+    title = f"Mean rating, {LOWEST} to {HIGHEST}, over probes and test questions that are rated in all seeds"
     return Table(title, [*columns, "Probes", "Seeds"], rows)
 
 
@@ -162,8 +162,8 @@ def agreement_table(layout: Layout) -> Table:
 
 
 def probes_section(layout: Layout) -> dict[str, Any]:
-    """What the report's page shows of probes; nothing where there are none."""
-    if not layout.experiment.probes:
+    """What the report's page shows of probes and ratings; nothing where there are none."""
+    if not (layout.experiment.probes or layout.experiment.ratings):
         return {}
     probed, study = read_probed(layout), layout.experiment
     shown: dict[str, Any] = {"probed": probed, "page": "rate.html", "left": [], "tables": []}
@@ -171,8 +171,9 @@ def probes_section(layout: Layout) -> dict[str, Any]:
     if study.ratings:
         texts = {one.asked.text_id(a.text) for one in probed for a in one.answers}
         shown["left"] = [*read_records(layout.ratings()["rejected"], Rejection)]
-        shown["rated"] = (len(_read(layout, "texts", Rated)), len(texts))
-        if shown["rated"][0]:
+        rated = {one.text for one in _read(layout, "texts", Rated)}
+        shown["rated"], shown["others"] = (len(rated & texts), len(texts)), len(rated - texts)
+        if rated:
             shown["tables"] = [ratings_table(layout), agreement_table(layout)]
     return shown
 
@@ -189,9 +190,11 @@ def write_rating_page(layout: Layout, output: str | Path) -> None:
         shown = {"question": pair.question, "context": _cut(pair.context), "reference": pair.answer}
         # ids are hashes: their order says nothing
         items.append({**shown, "texts": sorted(texts.items())})
-    style, script = (
-        (PARTS / name).read_text(encoding="utf-8") for name in ("style.css", "rate.js")
+    style, shared, own = (
+        (PARTS / name).read_text(encoding="utf-8")
+        for name in ("style.css", "ratings.js", "rate.js")
     )
+    script = shared + own
     text = (
         environment()
         .get_template("rate.html")

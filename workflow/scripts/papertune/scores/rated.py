@@ -1,17 +1,18 @@
-"""Ratings of answers to probes as a metric: models against their baselines, raters against metrics."""
+"""Ratings of answers to probes and test questions as a metric, against baselines and other metrics."""
 
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from papertune.answering.probes import ProbePair, read_probes
+from papertune.answering.probes import text_id
 from papertune.metrics import metric_named
 from papertune.metrics.rating import NAME
-from papertune.records import Answer, Score, read_records, write_records
+from papertune.pairfile import read_pairs
+from papertune.records import Answer, Pair, Score, read_records, write_records
 from papertune.scores.agreement import krippendorff, spearman
 from papertune.scores.matrix import Cell, limits, make_matrix
 from papertune.scores.ratings import Ratings, read_ratings
@@ -29,7 +30,7 @@ Folder = str | Path
 class Rated:
     """A text that raters read, and what they gave it."""
 
-    text: str  # papertune.answering.probes.ProbePair.text_id
+    text: str  # papertune.answering.probes.text_id
     raters: int
     mean: float
 
@@ -54,9 +55,9 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class _Texts:
-    """What each run wrote to each probe's pair, and what a rating of that is kept by."""
+    """What each run wrote to each pair that may be rated, and what a rating of that is kept by."""
 
-    asked: dict[str, ProbePair]
+    asked: dict[str, Pair]
     by_run: dict[Run, dict[str, str]]  # pair → text id
     pairs: dict[str, str]  # text id → pair
 
@@ -65,7 +66,7 @@ def rate_probes(
     answers: Mapping[tuple[str, int, str], Folder],
     scores: Mapping[tuple[str, int, str], Folder],
     *,
-    probes: Mapping[str, Folder],
+    asked: Mapping[str, Folder],
     files: Sequence[Path],
     design: Design,
     metrics: Sequence[str],
@@ -76,15 +77,19 @@ def rate_probes(
     """Write ``matrix.csv`` of :class:`Cell`, ``agreement.csv`` and ``texts.csv`` into a folder.
 
     Args:
-        answers: (model, seed, set of probes) → JSONL, as ``scores``.
-        probes: The pairs of each set of probes.
+        answers: (model, seed, set of probes or test set) → JSONL, as ``scores``.
+        asked: The pairs of each of these sets.
         files: What raters saved.
         metrics: Those that raters are held against.
         experiment: Its name, which files of ratings have to say.
         rejected: File of what was left out, and why.
     """
-    texts = _read(answers, read_probes(probes))
+    texts = _read(answers, {pair.id: pair for path in asked.values() for pair in read_pairs(path)})
     ratings, left = read_ratings(files, experiment, texts.pairs)
+    # of thousands of test questions, people rate some
+    rated_pairs = {texts.pairs[text] for text in ratings}
+    about = {pair: one for pair, one in texts.asked.items() if pair in rated_pairs}
+    texts = replace(texts, asked=about)
     for one in left:
         log.warning("%s: left out: %s", one.key, one.detail)
     log.info(
@@ -102,19 +107,19 @@ def rate_probes(
     write_rows(Path(folder, "agreement.csv"), found, Agreement)
 
 
-def _read(answers: Mapping[tuple[str, int, str], Folder], asked: dict[str, ProbePair]) -> _Texts:
+def _read(answers: Mapping[tuple[str, int, str], Folder], asked: dict[str, Pair]) -> _Texts:
     texts = _Texts(asked, defaultdict(dict), {})
     for (model, seed, _), path in answers.items():
         for answer in read_records(path, Answer):
-            text = asked[answer.pair].text_id(answer.text)
+            text = text_id(asked[answer.pair], answer.text)
             texts.by_run[model, seed][answer.pair] = text
             texts.pairs[text] = answer.pair
     return texts
 
 
 def _matrix(texts: _Texts, means: Mapping[str, float], design: Design) -> list[Cell]:
-    """A cell per model, its probes as documents; a probe counts where all runs have a rating of it."""
-    about = [one.pair.document for one in texts.asked.values()]
+    """A cell per model; a question counts where all runs have a rating of it."""
+    about = [one.document for one in texts.asked.values()]
     documents = {document: place for place, document in enumerate(dict.fromkeys(about))}
     questions = Questions(
         {pair: row for row, pair in enumerate(texts.asked)},
@@ -163,7 +168,7 @@ def _agreement(
         second = np.array([np.mean(values) for values in measured.values()])
         pairs = [texts.pairs[text] for text in measured]
         # probes about one paper hang together, too
-        groups = np.array([texts.asked[pair].pair.document for pair in pairs])
+        groups = np.array([texts.asked[pair].document for pair in pairs])
         value, interval = spearman(first, second, groups, alpha)
         counts = len(measured), len({*pairs}), len(raters)
         ends = limits(interval)
@@ -185,7 +190,7 @@ def _scores(
             text = texts.by_run[model, seed][score.pair]
             if text in ratings:
                 mine = found.setdefault(text, {name: [] for name in metrics})
-                known = texts.asked[score.pair].pair.answer
+                known = texts.asked[score.pair].answer
                 for name in metrics if known else alone:
                     value = score.values.get(name)
                     if value is not None and np.isfinite(value):

@@ -45,6 +45,10 @@ class Asked:
         """Name → file of the sets that probes are asked as."""
         return {name: self.test_set(name) for name in probe_sets(self.experiment)}
 
+    def rateable(self) -> dict[str, str]:
+        """Name → file of the questions whose answers people may rate: probes and usual test sets."""
+        return self.probes() | {name: self.test_set(name) for name in self.experiment.usual_sets}
+
     def picked(self, test_set: str) -> dict[str, str]:
         """Probe → file of the pairs that it picks from, of those that are asked as one set."""
         study = self.experiment
@@ -55,7 +59,7 @@ class Asked:
         }
 
     def ratings(self) -> dict[str, str]:
-        """What is made of people's ratings of answers to probes, by name; nothing without such."""
+        """What is made of people's ratings of answers, by name; nothing without such."""
         if not self.experiment.ratings:
             return {}
         names = ("matrix", "agreement", "texts")
@@ -78,6 +82,10 @@ class Asked:
     def of_probes(self, stage: str) -> dict[tuple[str, int, str], str]:
         """The same of the sets that probes are asked as."""
         return self._cells(stage, self.probes())
+
+    def of_rateable(self, stage: str) -> dict[tuple[str, int, str], str]:
+        """The same of the questions whose answers people may rate."""
+        return self._cells(stage, self.rateable())
 
     def _cells(self, stage: str, sets: Iterable[str]) -> dict[tuple[str, int, str], str]:
         study, names = self.experiment, list(sets)

@@ -38,8 +38,6 @@ def picked_from(study: "Experiment", probe: Probe) -> tuple[str, Split]:
 
 def check_probes(study: "Experiment") -> None:
     """Raise ValueError where a probe cannot be asked, or is there twice."""
-    if study.ratings and not study.probes:
-        raise ValueError("ratings: they are of answers to probes, and there are none; give probes")
     there = dict[object, str]()
     for name, probe in study.probes.items():
         if probe.pick:

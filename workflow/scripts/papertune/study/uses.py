@@ -174,11 +174,11 @@ def gather_probes(layout: Layout, test_set: str) -> Uses:
 
 
 def rate_probes(layout: Layout) -> Uses:
-    """Of what people thought of answers to probes."""
+    """Of what people thought of answers to probes and test questions."""
     study = layout.experiment
     chosen = {
-        "sets": list(layout.probes()),
-        "cells": list(layout.of_probes("answers")),
+        "sets": list(layout.rateable()),
+        "cells": list(layout.of_rateable("answers")),
         "design": Design.of(study),
         "metrics": study.scored,
     }

@@ -1,37 +1,9 @@
-"use strict";
 // Everything shown here was written by a page or a model: it is set as text, never as markup.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const at = (id) => document.getElementById(id);
   const marks = [...document.querySelectorAll("[data-mark]")];
   let rater = "", queue = [], place = 0, given = {}, saved = true;
-
-  // numbers that a rater's name decides (FNV-1a, then mulberry32): the same order after a reload
-  const numbers = (name) => {
-    let state = 2166136261;
-    for (const character of name) state = Math.imul(state ^ character.codePointAt(0), 16777619);
-    return () => {
-      state = (state + 0x6D2B79F5) | 0;
-      let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-      mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-      return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-    };
-  };
-  const shuffled = (values, draw) => {
-    const some = [...values];
-    for (let last = some.length - 1; last > 0; last--) {
-      const other = Math.floor(draw() * (last + 1));
-      [some[last], some[other]] = [some[other], some[last]];
-    }
-    return some;
-  };
-
-  const key = () => `papertune-ratings/${data.experiment}/${rater}`;
-  // a browser may refuse to keep anything for a file from disk: then only what is saved is kept
-  const keep = () => { try { localStorage.setItem(key(), JSON.stringify(given)); } catch { /* so be it */ } };
-  const kept = () => {
-    try { return JSON.parse(localStorage.getItem(key())) || {}; } catch { return {}; }
-  };
 
   const show = () => {
     const { item, id, text } = queue[place];
@@ -62,32 +34,26 @@
   const rate = (mark) => {
     given[queue[place].id] = mark;
     saved = false;
-    keep();
+    ratings.keep(data.experiment, rater, given);
     turn(1);
   };
 
   const save = () => {
     const here = new Set(queue.map((one) => one.id));
-    const ratings = Object.fromEntries(Object.entries(given).filter(([id]) => here.has(id)).sort());
-    const file = { papertune: "ratings", experiment: data.experiment, rater, ratings };
-    const anchor = document.createElement("a");
-    anchor.href = URL.createObjectURL(
-      new Blob([`${JSON.stringify(file, null, 1)}\n`], { type: "application/json" }));
-    anchor.download = `ratings-${rater}.json`;
-    anchor.click();
-    setTimeout(() => URL.revokeObjectURL(anchor.href), 60000);
+    const entries = Object.entries(given).filter(([id]) => here.has(id));
+    ratings.save(data.experiment, rater, entries);
     saved = true;
   };
 
   at("begin").addEventListener("submit", (event) => {
     event.preventDefault();
     rater = at("rater").value;
-    const draw = numbers(rater);
+    const draw = ratings.numbers(rater);
     // the answers to one question stand together, so that it is read once
-    queue = shuffled(data.items, draw).flatMap((item) =>
-      shuffled(item.texts, draw).map(([id, text]) => ({ item, id, text })));
+    queue = ratings.shuffled(data.items, draw).flatMap((item) =>
+      ratings.shuffled(item.texts, draw).map(([id, text]) => ({ item, id, text })));
     if (!queue.length) return;
-    given = kept();
+    given = ratings.kept(data.experiment, rater);
     place = Math.max(queue.findIndex((one) => !given[one.id]), 0);
     at("begin").hidden = true;
     at("rating").hidden = false;
