@@ -15,7 +15,7 @@ from papertune.files import atomic_write
 from papertune.identity import share
 from papertune.metrics import describe, metric_named
 from papertune.records import Answer, Document, Rejection, Score, read_records
-from papertune.report.beside import side_by_side
+from papertune.report.beside import form_table, side_by_side
 from papertune.report.conclusion import conclude
 from papertune.report.counts import BESIDE, STAGES, Count, problems, read_counts, total
 from papertune.report.figures import COLOURS, colour, inline
@@ -30,12 +30,14 @@ from papertune.report.programs import programs_notes, programs_table
 from papertune.report.size import size_table
 from papertune.report.table import read_table
 from papertune.report.tables import (
+    comparison_table,
     gains_table,
     held_against,
     metrics_table,
     published_table,
     read_training,
     square_table,
+    stages_table,
     training_table,
     years_table,
 )
@@ -51,13 +53,14 @@ from papertune.study.layout import Layout
 QUESTIONS = 400  # per test set on the page
 BYTES = 3_000_000  # of answers and documents on the page; the rest is well below 2 MB
 LONGEST = 4000  # characters of a text on the page
+SCRIPTS = ("script", "tables")
 
 FIGURES = {
     "matrix": "Score of every model on every test set: a dot for the mean, a line for its interval. Where "
     "no model was trained with several seeds, that is an interval of this run only.",
     "documents": "Documents per year, by the split that their year belongs to.",
-    "loss": "Training and validation loss by step; step 0 is the untrained model. One line per model "
-    "and seed.",
+    "loss": "Training and validation loss by step; step 0 is the untrained model. A panel per model, with "
+    "the same scales; a line per seed.",
     "cost": "Training time and peak memory: a bar for the mean of the seeds, a dot for each.",
 }
 
@@ -77,7 +80,8 @@ def write_page(
     """Write ``report.html``, and ``made.json`` beside it.
 
     Args:
-        matrix: ``matrix.csv``, as ``writers``, ``counts`` and ``cost`` are files of these names.
+        matrix: ``matrix.csv``, as ``writers`` and ``counts`` are files of these names.
+        cost: ``cost.json``.
         figures: The folder of :func:`papertune.report.figures.draw_figures`.
         store: Where spreads of other studies are kept.
         questions: Questions per test set to show at most.
@@ -96,7 +100,7 @@ def write_page(
         shade = colour(experiment, name)
         style += f".model-{place % len(COLOURS)} {{ --model: {shade}; }}\n"
     trials = {name: TRIALS[name] for name in layout.trial_figures()}
-    script = (PARTS / "script.js").read_text(encoding="utf-8")
+    script = "".join((PARTS / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
     data = answers_side_by_side(layout, limit=questions, budget=BYTES)
     template = environment().get_template("template.html")
     text = template.render(
@@ -125,6 +129,9 @@ def write_page(
         unread=unread_note(cells, experiment),
         metrics=[(metric_named(name), describe(name)) for name in experiment.compared],
         tables={
+            "comparison": comparison_table(cells, experiment),
+            "form": form_table(cells, experiment),
+            "stages": stages_table(rows),
             "knowledge": knowledge_table(cells, experiment),
             "programs": programs_table(cells, experiment),
             "gains": gains_table(contrasts, experiment),
@@ -135,7 +142,7 @@ def write_page(
             "published": published_table(cells, experiment) if experiment.published else None,
             "training": training_table(facts, experiment),
             "turns": read_turns(layout),
-            "cost": read_table(cost, "What it cost", left=3),
+            "cost": read_table(cost),
         },
         size_notes=size_notes,
         programs_notes=programs_notes(cells, experiment),

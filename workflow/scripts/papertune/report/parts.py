@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from papertune.report.table import forms
+
 PARTS = Path(__file__).parent / "page_parts"
 
 
@@ -15,7 +17,9 @@ def environment() -> Any:
 
     how: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined}
     how |= {"loader": FileSystemLoader(PARTS), "trim_blocks": True, "lstrip_blocks": True}
-    return Environment(**how)
+    made = Environment(**how)
+    made.globals["forms"] = forms
+    return made
 
 
 def content_policy(style: str, script: str = "") -> str:
