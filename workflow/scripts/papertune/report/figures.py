@@ -177,11 +177,12 @@ def loss_figure(
 
 
 @contextmanager
-def panels(path: Path, titles: Sequence[str], height: float = 1.5) -> Iterator[list[Any]]:
+def panels(path: Path, titles: Sequence[str]) -> Iterator[list[Any]]:
     """Axes of small multiples with the same scales, of steps from left to right."""
     columns = max(1, min(3, len(titles)))
     rows = max(1, -(-len(titles) // columns))
-    with canvas(path, 0.6 + height * rows, columns, rows, sharex=True, sharey=True) as every:
+    height = 0.6 + (2.4 if rows == 1 else 1.5 * rows)
+    with canvas(path, height, columns, rows, sharex=True, sharey=True) as every:
         for axes in every[len(titles) :]:
             axes.set_axis_off()
         for place, (axes, title) in enumerate(zip(every, titles, strict=False)):

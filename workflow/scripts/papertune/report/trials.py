@@ -26,12 +26,12 @@ from papertune.study.layout import Layout
 # name → what it shows
 FIGURES = {
     "trials_metric": "The comparison’s metric by trial: a dot for the mean, a line for its interval, a "
-    "colour for each test set. What was not trained stands first.",
+    "colour and a marker for each test set. What was not trained stands first.",
     "trials_loss": "By trial, the mean training loss of the last tenth of its steps and its best validation "
     "loss; a dot for each seed.",
     "trials_steps": "Training loss by step, all steps and the first 200: a row per trial, a line per seed.",
     "trials_best": "By step, the validation loss of each trial, and what its best checkpoint was chosen by "
-    "where that is something else: a row per trial, a line per seed.",
+    "where that is something else: a panel per trial, a line per seed.",
 }
 FIRST = 200  # steps
 
