@@ -126,6 +126,14 @@ def gain_of(cell: Cell | None, *, signed: bool = False) -> Shown:
     return with_limits(values, cell.metric, signed=signed)
 
 
+def judged_gain(cell: Cell | None, *, signed: bool = False) -> Shown:
+    """The same with a mark where it survived correction, or why none can."""
+    gain, better = gain_of(cell, signed=signed), cell.better() if cell else None
+    mark, verdict = {True: (BETTER, "better"), False: (WORSE, "worse"), None: ("", "")}[better]
+    marked = Shown(gain + mark, {**gain.plain, "verdict": verdict})
+    return with_reason(marked, cell.unclaimed if cell else "")
+
+
 def p_text(p: float | None, equals: str = "") -> Shown:
     """``0.012``, ``< 0.001``; ``equals`` stands before the former."""
     text = NONE if p is None else f"{equals}{p:.3f}" if p >= 0.001 else "< 0.001"

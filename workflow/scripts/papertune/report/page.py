@@ -94,11 +94,7 @@ def write_page(
     contrasts = read_rows(writers, Contrast)
     conclusion = conclude(cells, experiment, contrasts)
     how = write_made(layout, output, conclusion, cells, contrasts, rows, facts, figures)["how"]
-    style = (PARTS / "style.css").read_text(encoding="utf-8")
-    # a class per model, because the page's policy forbids style attributes
-    for place, name in enumerate(experiment.models):
-        shade = colour(experiment, name)
-        style += f".model-{place % len(COLOURS)} {{ --model: {shade}; }}\n"
+    style = _style(experiment)
     trials = {name: TRIALS[name] for name in layout.trial_figures()}
     script = "".join((PARTS / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
     data = answers_side_by_side(layout, limit=questions, budget=BYTES)
@@ -166,6 +162,15 @@ def write_page(
     )
     with atomic_write(output) as stream:
         stream.write(text)
+
+
+def _style(experiment: Experiment) -> str:
+    """The page's style, with a class per model, because its policy forbids style attributes."""
+    style = (PARTS / "style.css").read_text(encoding="utf-8")
+    for place, name in enumerate(experiment.models):
+        shade = colour(experiment, name)
+        style += f".model-{place % len(COLOURS)} {{ --model: {shade}; }}\n"
+    return style
 
 
 def _facts(experiment: Experiment, rows: list[Count], cells: list[Cell]) -> list[tuple[str, str]]:

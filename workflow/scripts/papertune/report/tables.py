@@ -21,6 +21,7 @@ from papertune.report.numbers import (
     explained,
     gain_of,
     interval,
+    judged_gain,
     level,
     number,
     p_text,
@@ -209,12 +210,7 @@ def square_table(cells: list[Cell], experiment: Experiment) -> Table:
         row: list[str] = [experiment.model_label(model), _writers(model, experiment)]
         for test_set in sets:
             cell = find_cell(cells, model=model, test_set=test_set, metric=metric)
-            gain, better = gain_of(cell), cell.better() if cell else None
-            mark, verdict = {True: (BETTER, "better"), False: (WORSE, "worse"), None: ("", "")}[
-                better
-            ]
-            marked = Shown(gain + mark, {**gain.plain, "verdict": verdict})
-            gain = with_reason(marked, cell.unclaimed if cell else "")
+            gain = judged_gain(cell)
             of_own = {"own writer": "yes" if test_set in own else "no"}
             shown = Shown(f"{gain}{' (own)' * (test_set in own)}", {**gain.plain, **of_own})
             row.append(shown)
