@@ -94,7 +94,7 @@ def write_report(study: Study, output: Path, **more) -> str:
     """The page of a study, with its figures drawn anew."""
     figures = output.with_name("figures")
     draw_figures(study.layout, figures, **study.drawn_from)
-    cost = study.tables / "cost.csv"
+    cost = study.tables / "cost.json"
     more = {"store": output.parent / "store"} | more
     write_page(study.layout, output, **study.made_from, cost=cost, figures=figures, **more)
     return output.read_text(encoding="utf-8")

@@ -59,7 +59,11 @@ def test_a_table_of_conversations_from_listing_to_report(tmp_path):
             assert len(pair.before) == int(pair.question[-2])
     with (results / "tables/turns.csv").open() as stream:
         turns = list(csv.DictReader(stream))
-    assert len(turns) == 2 and [*turns[0]][2:] == ["Turn 1", "Turn 2", "Turn 3"]
+    assert (
+        len(turns) == 2
+        and {"Turn 1", "Turn 2", "Turn 3"} < {*turns[0]}
+        and "Turn 4" not in turns[0]
+    )
     page = (results / "report.html").read_text()
     assert "Turn by turn" in page and "no item was dropped in silence" in page
     # further conversations are asked alone

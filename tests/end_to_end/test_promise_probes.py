@@ -57,7 +57,7 @@ def test_probes_are_asked_once_and_rated_without_asking_or_training_anything(stu
     page = (study.folder / "results/mine/report.html").read_text()
     assert "ratings/bob.json" in page and "few probes" in page
     with (tables / "ratings.csv").open(newline="") as stream:
-        assert {row["Rating"] for row in csv.DictReader(stream)} == {"3.00"}
+        assert {row["Rating"] for row in csv.DictReader(stream)} == {"3"}
     # one more probe: it alone is asked
     more = PROBES | {"new": {"prompt": "And this?", "context": "A gull.", "label": "New"}}
     study.change(lambda values: values.update(probes=more))

@@ -79,7 +79,7 @@ def test_the_demo_runs_whole_and_slurm_gave_what_was_asked_for(cluster, tmp_path
         rows = list(csv.DictReader(stream))
     trained = [row for row in rows if row["Stage"] == "train"]
     assert {row["Numbers from"] for row in trained} <= {"accounting", "both"}
-    assert all(row["Queue time (h:mm:ss)"] and float(row["GPU hours asked"]) for row in trained)
+    assert all(row["Queue time (s)"] and float(row["GPU hours asked"]) for row in trained)
     page = (study.folder / "results/small/report.html").read_text()
     assert "What it cost" in page
     # another run finds nothing to do, and submits nothing

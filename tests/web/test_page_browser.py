@@ -54,7 +54,7 @@ def test_hostile_text_is_shown_as_it_is_and_nothing_of_it_runs(opened):
     assert opened.told == []
     links = opened.evaluate("[...document.links].map(a => a.getAttribute('href'))")
     assert links
-    assert all(link.startswith(("#", "https://", "http://")) for link in links)
+    assert all(link.startswith(("#", "https://", "http://", "figures/")) for link in links)
     opened.evaluate(
         "document.querySelectorAll('article *').forEach(e => e.click());"
         "document.querySelectorAll('*').forEach(e => e.dispatchEvent(new Event('mouseover')))"

@@ -32,11 +32,11 @@ def given(path):
 
 
 def table(name, category, caption=None):
-    """A table of the report in its three forms; Snakemake's report takes the first."""
+    """A table of the report in its forms; Snakemake's report takes the first."""
     path = f"results/{{experiment}}/tables/{name}"
     text = f"../report/{caption or name}.rst"
     first = report(f"{path}.csv", caption=text, category=category)
-    return [first, f"{path}.md", f"{path}.tex"]
+    return [first, *(f"{path}.{ending}" for ending in ("md", "tex", "json"))]
 
 
 def shown(wildcards):
@@ -45,9 +45,10 @@ def shown(wildcards):
 
 
 def figure(name, category):
-    """A figure, shown in Snakemake's report."""
-    path = f"results/{{experiment}}/figures/{name}.svg"
-    return report(path, caption=f"../report/{name}_figure.rst", category=category)
+    """A figure in its two forms; Snakemake's report takes the first."""
+    path = f"results/{{experiment}}/figures/{name}"
+    text = f"../report/{name}_figure.rst"
+    return [report(f"{path}.svg", caption=text, category=category), f"{path}.pdf"]
 
 
 def files_of_ratings(wildcards):

@@ -1,5 +1,5 @@
 # Needs: tables, answers, scores and models.
-# Makes: results/{experiment}/figures/ (SVG), also part of `snakemake --report`, and report.html with
+# Makes: results/{experiment}/figures/ (SVG and PDF), also part of `snakemake --report`, and report.html with
 # made.json.
 
 
@@ -55,9 +55,9 @@ rule write_page:
         counts="results/{experiment}/tables/counts.csv",
         writers="results/{experiment}/tables/writers.csv",
         text="results/{experiment}/tables/matrix.txt",
-        cost="results/{experiment}/tables/cost.csv",
+        cost="results/{experiment}/tables/cost.json",
         larger="results/{experiment}/tables/size.csv",
-        leakage="results/{experiment}/tables/leakage.csv",
+        leakage="results/{experiment}/tables/leakage.json",
         further=every(Layout.further_tables),
         probes=lambda wildcards: layout(wildcards).tables_of_probes(),
         figures=[

@@ -46,6 +46,7 @@ rule write_tables:
         years=table("years", "Matrix"),
         training=table("training", "Training"),
         stages=table("stages", "Documents"),
+        columns="results/{experiment}/tables/README.md",
         text="results/{experiment}/tables/matrix.txt",
     log:
         "logs/{experiment}/tables/tables.log",

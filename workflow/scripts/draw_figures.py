@@ -9,7 +9,7 @@ from papertune.study import uses
 with job(snakemake, uses.report) as given:
     draw_figures(
         given["layout"],
-        Path(snakemake.output.matrix).parent,
+        Path(snakemake.output.matrix[0]).parent,
         matrix=Path(snakemake.input.matrix),
         counts=Path(snakemake.input.counts),
     )

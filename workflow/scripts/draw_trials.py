@@ -9,6 +9,6 @@ from papertune.study import uses
 with job(snakemake, uses.report) as given:
     draw_trials(
         given["layout"],
-        Path(snakemake.output.metric).parent,
+        Path(snakemake.output.metric[0]).parent,
         matrix=Path(snakemake.input.matrix),
     )

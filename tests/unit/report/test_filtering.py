@@ -68,7 +68,7 @@ def test_the_page_shows_the_table_and_both_kinds_of_error(filtered, tmp_path):
 
 def test_the_tables_say_the_same(filtered):
     table = read_filtering(filtered.layout)["table"]
-    assert read_table(filtered.tables / "filter.csv", "").rows == table.rows
+    assert read_table(filtered.tables / "filter.json").rows == table.rows
     assert (filtered.tables / "filter.tex").exists() and (filtered.tables / "filter.md").exists()
 
 

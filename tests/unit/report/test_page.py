@@ -4,6 +4,7 @@ import csv
 import html
 import json
 import re
+from contextlib import contextmanager
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,10 +13,19 @@ from xml.etree import ElementTree
 import pytest
 from jinja2 import Environment, StrictUndefined
 
-from papertune.report.figures import COLOURS, NAMES, colour, draw_figures, read_history
+from papertune.report import figures
+from papertune.report.figures import (
+    COLOURS,
+    NAMES,
+    colour,
+    draw_figures,
+    loss_figure,
+    marker,
+    read_history,
+)
 from papertune.report.landing import landing
 from papertune.report.page import settings_text
-from papertune.report.parts import embed_json, safe_url
+from papertune.report.parts import PARTS, embed_json, safe_url
 from papertune.scores.matrix import find_cell, read_matrix
 from papertune.study.experiment import Experiment
 from papertune.study.settings import TransformersGenerator
@@ -80,7 +90,8 @@ def test_the_page_is_the_same_again_and_loads_nothing(study, page, tmp_path):
     assert "<style>" in page and "default-src 'none'" in html.unescape(page)
     for key, value in Elements(page).attributes:
         assert key not in ("src", "srcset", "action", "data", "style") and key[:2] != "on"
-        assert not key.endswith("href") or value.startswith("#")
+        # its own figures, for those who want them, lie beside it
+        assert not key.endswith("href") or value.startswith(("#", "figures/"))
 
 
 def test_the_page_says_of_how_many_candidates_pairs_were_chosen(study, page, tmp_path):
@@ -169,7 +180,7 @@ def test_captions_state_what_was_used(path, study):
 
 def draw(study, folder):
     draw_figures(study.layout, folder, **study.drawn_from)
-    return {name: (folder / f"{name}.svg").read_text() for name in NAMES}
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_figures_are_the_same_again_and_say_what_they_show(tmp_path):
@@ -177,15 +188,73 @@ def test_figures_are_the_same_again_and_say_what_they_show(tmp_path):
     study = make_study(tmp_path / "s", metrics=["token_f1"], hostile=label, per_year=4)
     first = draw(study, tmp_path / "a")
     assert draw(study, tmp_path / "b") == first
-    for text in first.values():
+    assert {*first} == {f"{name}.{ending}" for name in NAMES for ending in ("svg", "pdf")}
+    svg = {Path(name).stem: of.decode() for name, of in first.items() if name.endswith("svg")}
+    for text in svg.values():
         ElementTree.fromstring(text)
         assert "dc:date" not in text
-    assert "Full fine-tuning &lt;b&gt;&amp;$x_1" in first["matrix"]
-    assert "test years" in first["documents"]
+    assert all(of.startswith(b"%PDF") for name, of in first.items() if name.endswith("pdf"))
+    assert "Full fine-tuning &lt;b&gt;&amp;$x_1" in svg["matrix"]
+    assert "test years" in svg["documents"]
     # a model has one colour in every figure
     assert colour(study.experiment, "lora") == COLOURS[2]
     for name in ("matrix", "loss", "cost"):
-        assert COLOURS[2] in first[name]
+        assert COLOURS[2] in svg[name]
+
+
+def luminance(shade):
+    linear = [
+        c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4
+        for c in (int(shade[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    ]
+    return sum(a * b for a, b in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("shade", COLOURS)
+def test_each_colour_has_a_contrast_of_3_to_1_in_both_schemes(shade):
+    style = (PARTS / "style.css").read_text()
+    grounds = re.findall(r"--(?:ground|card): (#[0-9a-f]{6});", style)
+    assert len(grounds) == 4  # and white, on paper
+    for ground in (*grounds, "#ffffff"):
+        low, high = sorted(0.05 + luminance(one) for one in (shade, ground))
+        assert high / low >= 3, ground
+
+
+def test_models_are_told_apart_by_more_than_colour():
+    assert len({(COLOURS[n % len(COLOURS)], marker(n)) for n in range(49)}) == 49
+
+
+def test_thirty_models_have_a_panel_each_and_the_legend_covers_none(study, tmp_path, monkeypatch):
+    """Beyond the panels: what is seen of a curve below a legend is not what was measured."""
+    model = {"base": "small", "method": "full"}
+    models = {f"m{n}": {**model, "label": f"Model number {n:02}"} for n in range(30)}
+    many = Experiment.model_validate(SETTINGS | {"models": models, "published": []})
+    rows = [{"step": n, "train_loss": 9 / n, "validation_loss": 8 / n} for n in range(1, 9)]
+    histories = {(name, seed): rows for name in models for seed in (1, 2)}
+    seen = []
+    monkeypatch.setattr(figures, "canvas", watched(figures.canvas, seen))
+    loss_figure(histories, many, tmp_path / "loss.svg")
+    [every] = seen
+    titles = [axes.get_title("left") for axes in every]
+    assert titles == [f"Model number {n:02}" for n in range(30)]
+    for axes in every:
+        solid, dashed, *_ = [line for line in axes.lines if len(line.get_xdata())]
+        assert solid.get_linestyle() != dashed.get_linestyle()
+        assert axes.get_legend() is None and axes.get_ylim() == every[0].get_ylim()
+    figure = every[0].figure
+    [legend] = figure.legends
+    above = legend.get_window_extent()
+    assert not any(above.overlaps(axes.get_tightbbox()) for axes in every)
+
+
+def watched(canvas, seen):
+    @contextmanager
+    def watching(*given, **how):
+        with canvas(*given, **how) as every:
+            seen.append(every)
+            yield every
+
+    return watching
 
 
 def test_what_is_not_there_is_not_drawn(study, tmp_path):

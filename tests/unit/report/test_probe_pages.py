@@ -68,11 +68,11 @@ def test_the_table_has_each_answer_with_its_length_and_repetition(probed, tmp_pa
     )
     [shown, *_] = read_probed(probed.layout)[0].answers
     assert first["Answer"] == " ".join(shown.text.split()) and int(first["Words"]) == shown.words
-    assert {row["Rating"] for row in rows} <= {f"{n}.00" for n in range(1, 6)}
+    assert {row["Rating"] for row in rows} <= {str(n) for n in range(1, 6)}
     write_ratings(probed.layout, tmp_path)
     with (tmp_path / "ratings.csv").open(newline="") as stream:
         found = list(csv.DictReader(stream))
-    assert len(found) == 3 and all("few probes" in row["Difference"] for row in found[1:])
+    assert len(found) == 3 and all(row["Difference note"] == "few probes" for row in found[1:])
 
 
 def test_the_page_for_raters_has_each_text_once_and_names_no_model(probed, tmp_path):

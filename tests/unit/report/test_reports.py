@@ -35,7 +35,7 @@ def test_the_page_has_every_line_with_ours_beside_it_and_nothing_that_runs(tmp_p
     write_further("published", made.experiment, made.tables, matrix=matrix)
     root = layout.root
     assert layout.reproductions() == [
-        f"{root}/made.json", f"{root}/tables/published.csv", f"{root}/figures/matrix.svg",
+        f"{root}/made.json", f"{root}/tables/published.json", f"{root}/figures/matrix.svg",
         f"{root}/figures/loss.svg",
     ]  # fmt: skip
     other = dataclasses.replace(made.layout, name="other")  # reproduces nothing

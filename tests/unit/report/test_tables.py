@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from papertune.metrics import metric_named
 from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import Answer, read_records, write_records
+from papertune.report.columns import BEHIND, TABLES
 from papertune.report.counts import count_stages, problems, read_counts, total
 from papertune.report.figures import short
 from papertune.report.leakage import leakage_table, unsuspected_table
 from papertune.report.numbers import level, number, p_text
 from papertune.report.page import stage_rows
-from papertune.report.table import Table, to_latex, to_markdown, to_text, write_table
+from papertune.report.table import Table, read_table, to_csv, to_markdown, to_text, write_table
 from papertune.report.tables import (
+    FURTHER,
     comparison_table,
     gains_table,
     metrics_table,
@@ -98,17 +101,82 @@ def test_an_item_dropped_in_silence_is_named(study, part):
     assert problems(rows, study.experiment)
 
 
-def test_every_table_is_written_in_three_ways_and_the_same_again(study, tables, tmp_path):
+def csv_of(path):
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_every_table_is_written_in_all_forms_and_the_same_again(study, tables, tmp_path):
     made = {"comparison", "form", "gains", "square", "metrics", "years", "training", "stages"}
     assert set(tables) == made | {"published"}
     for name, table in tables.items():
         for ending in ("csv", "md", "tex"):
             assert (study.tables / f"{name}.{ending}").stat().st_size > 50
-        with (study.tables / f"{name}.csv").open(newline="") as stream:
-            assert list(csv.reader(stream)) == [table.columns, *table.rows]
+        assert len(csv_of(study.tables / f"{name}.csv")) == len(table.rows)
+        read = read_table(study.tables / f"{name}.json")
+        kept = [place for place, column in enumerate(table.columns) if column in read.columns]
+        assert read.rows == [[row[place] for place in kept] for row in table.rows]
+        assert read.title == table.title
     write_tables(study.layout, tmp_path, **study.made_from)
     for path in tmp_path.iterdir():
         assert path.read_bytes() == (study.tables / path.name).read_bytes()
+
+
+def test_csv_has_each_number_in_a_column_of_its_own(study, tables):
+    cells = read_matrix(study.made_from["matrix"])
+    row = csv_of(study.tables / "comparison.csv")[1]
+    cell = find_cell(cells, model="full", test_set="extractive", metric="token_f1")
+    for behind, value in (("", cell.mean), (" low", cell.low), (" high", cell.high)):
+        assert float(row[f"Extractive rules{behind}"]) == pytest.approx(value, rel=1e-9)
+    assert row["Extractive rules verdict"] == "better" and row["Extractive rules note"] == ""
+    gain = csv_of(study.tables / "form.csv")[0]["Token F1, difference"]
+    assert gain == ""  # of the baseline there is none
+    [own] = {row["Kept"] for row in csv_of(study.tables / "gains.csv") if row["Model"] == "LoRA"}
+    assert own == "" or -2 < float(own) < 2  # a share, no per cent
+    count = csv_of(study.tables / "training.csv")[0]["Trained parameters"]
+    assert count == "188224"
+    words = {
+        "Model",
+        "Trained on",
+        "Test set",
+        "Metric",
+        "Device",
+        "Table",
+        "Year",
+        "Stage",
+        "Part",
+    }
+    words |= {"Outcome", "Reason", "Unit", "Held against"}
+    for name in tables:
+        for row in csv_of(study.tables / f"{name}.csv"):
+            for heading, text in row.items():
+                if heading not in words and not heading.endswith((" verdict", " note", " writer")):
+                    assert text == "" or isinstance(float(text), float), (name, heading)
+
+
+def test_every_column_is_documented(study, tables):
+    assert {*FURTHER, *tables} < {*TABLES}
+    said = (study.tables / "README.md").read_text()
+    labels = [*map(study.experiment.set_label, study.experiment.test_set_names), "all"]
+    labels += map(str, study.experiment.years)
+    labels += [metric_named(name).label for name in study.experiment.compared]
+    labels += [f"{label}, difference" for label in labels]
+    behind = [name.removeprefix("…") for name in BEHIND]
+    made = [*tables, "leakage", "unsuspected", "cost"]
+    for name in made:
+        with (study.tables / f"{name}.csv").open(newline="") as stream:
+            headings = next(csv.reader(stream))
+        assert len({*headings}) == len(headings), name
+        section = said.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        for heading in headings:
+            bare = next((heading.removesuffix(b) for b in behind if heading.endswith(b)), heading)
+            known = {f"`{heading}`", f"`{bare}`", f"`{bare} ("}  # and a unit
+            assert bare in labels or any(one in section for one in known), (name, heading)
+
+
+def test_two_columns_of_one_name_are_told_apart_in_csv():
+    same = Table("T", ["a", "x", "x"], [["1", "2", "3"]])
+    assert to_csv(same) == "a,x,x #2\n1,2,3\n"
 
 
 def test_tables_show_what_was_measured(study, tables):
@@ -172,14 +240,12 @@ def test_no_cell_is_a_formula_or_markup(tmp_path):
     write_table(tmp_path / "t", Table("T", ["Model"], [[cell] for cell in (*FORMULAS, *NUMBERS)]))
     with (tmp_path / "t.csv").open(newline="") as stream:
         cells = [row[0] for row in csv.reader(stream)][1:]
-    assert cells == [f"'{cell}" for cell in FORMULAS] + NUMBERS
+    assert cells == [f"'{cell}" for cell in FORMULAS] + ["" if n == "–" else n for n in NUMBERS]
     shown = to_markdown(
         Table("T", ["<b>"], [["![x](//e.example)"], ["<!-- x"], ["< 0.1 [0, 1] (x)"]])
     )
     assert "<b" not in shown and "<!" not in shown and "](" not in shown
     assert "| < 0.1 [0, 1] (x) |" in shown
-    # a line break of LaTeX takes a star and what stands in brackets for its own
-    assert "\\\\\n{[}2em] " in to_latex(Table("T", ["a"], [["x"], ["[2em] x"]]))
 
 
 def test_no_form_can_be_broken_by_a_cell():
@@ -187,9 +253,6 @@ def test_no_form_can_be_broken_by_a_cell():
     assert len(lines) == 3
     assert lines[0] == "| A\\|B | 50% |"
     assert len(to_text(HARSH).splitlines()) == 5
-    text = to_latex(HARSH)
-    assert "x\\_1 \\& \\{y\\} \\$z\\$" in text
-    assert "50\\%" in text and "$\\geq$ 0.1" in text
 
 
 def test_an_interval_of_one_run_says_so_wherever_it_stands(study):

@@ -47,7 +47,9 @@ def test_figures_of_trials_are_drawn_on_the_page_and_the_same_again(study, tmp_p
         draw_trials(layout, tmp_path / folder, matrix=study.made_from["matrix"])
     for name in FIGURES:
         text = (tmp_path / f"figures/{name}.svg").read_text()
-        assert text == (tmp_path / f"again/{name}.svg").read_text()
+        for ending in ("svg", "pdf"):
+            made = [tmp_path / folder / f"{name}.{ending}" for folder in ("figures", "again")]
+            assert made[0].read_bytes() == made[1].read_bytes()
         assert "The second" in text and "Full fine-tuning" in text, name
     metric = (tmp_path / "figures/trials_metric.svg").read_text()
     assert "Base, untuned" in metric  # what they are held against stands beside them

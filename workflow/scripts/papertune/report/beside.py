@@ -2,7 +2,7 @@
 
 from papertune.metrics import metric_named
 from papertune.metrics.form import companions
-from papertune.report.numbers import NONE, explained, gain_of, interval
+from papertune.report.numbers import explained, gain_of, interval
 from papertune.report.table import Table
 from papertune.scores.matrix import Cell, find_cell
 from papertune.study.experiment import Experiment
@@ -33,12 +33,10 @@ def form_table(cells: list[Cell], experiment: Experiment) -> Table:
         for test_set, models in by_set
         for model, found in models
     ]
-    columns = [text for label in labels for text in (label, "Difference")]
+    columns = [text for label in labels for text in (label, f"{label}, difference")]
     title = explained("Form and content", rows)
     return Table(title, ["Test set", "Model", *columns], rows, left=2)
 
 
 def _told(cell: Cell | None) -> tuple[str, str]:
-    if cell is None or cell.mean is None:
-        return NONE, NONE
-    return interval(cell), NONE if cell.difference is None else gain_of(cell)
+    return interval(cell), gain_of(cell)

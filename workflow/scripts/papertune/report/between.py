@@ -11,11 +11,11 @@ from papertune.report.numbers import (
     BETTER,
     NONE,
     WORSE,
-    gain_of,
+    count,
     interval,
+    judged_gain,
     level,
     p_text,
-    with_reason,
 )
 from papertune.report.table import Table
 from papertune.scores.matrix import Cell, find_cell, make_matrix
@@ -170,7 +170,5 @@ def _row(
     both = find_cell(cells, **which)
     if both is None or both.difference is None:
         return [*labels, first.made["models"][model], *shown, NONE, NONE, "0"]
-    mark = {"better": BETTER, "worse": WORSE}.get(both.verdict, "")
-    gain = with_reason(gain_of(both, signed=True) + mark, both.unclaimed)
-    p = p_text(both.p_corrected)
-    return [*labels, first.made["models"][model], *shown, gain, p, f"{both.questions:,}"]
+    told = judged_gain(both, signed=True), p_text(both.p_corrected), count(both.questions)
+    return [*labels, first.made["models"][model], *shown, *told]

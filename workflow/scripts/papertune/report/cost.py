@@ -10,6 +10,7 @@ from pathlib import Path
 from papertune.cluster.slurm_accounting import Usage, accounting
 from papertune.files import atomic_write, read_json
 from papertune.jobs.record import OK, JobRecord, jobs_folder, read_records_below
+from papertune.report.numbers import Shown
 from papertune.report.table import Table, write_table
 from papertune.study.layout import Layout
 
@@ -242,7 +243,8 @@ def cost_table(
     made, other = made_and_other(attempts(records, accounted), jobs)
     measures = dict(MEASURES)
     if price is not None:
-        measures[COST] = ("gpu_asked", lambda seconds: f"{seconds / 3600 * price:.2f}")
+        per = price / 3600
+        measures[COST] = ("gpu_asked", lambda seconds: f"{seconds * per:.2f}", per, "")
     of_row: dict[tuple[str, str], list[list[Attempt]]] = {}
     for job, row in jobs.items():
         of_row.setdefault(row, []).append(made[job])
@@ -260,17 +262,24 @@ def cost_table(
 
 
 def _cell(
-    tried: list[Attempt], measure: str, show: Callable[[float], str], *, complete: bool
-) -> str:
+    tried: list[Attempt],
+    measure: str,
+    show: Callable[[float], str],
+    factor: float,
+    name: str,
+    *,
+    complete: bool,
+) -> Shown:
     known = [value for attempt in tried if (value := getattr(attempt, measure)) is not None]
     if not known:
-        return ""
+        return Shown("", {name: None, "(at least)": ""})
     if measure != "memory_asked":  # jobs that asked for none are no gap in what is known
         complete = complete and len(known) == len(tried)
         if measure != "queue":
             complete = complete and not any(attempt.at_least for attempt in tried)
     value = max(known) if measure.startswith("memory") else sum(known)
-    return ("" if complete else "≥ ") + show(value)
+    text = ("" if complete else "≥ ") + show(value)
+    return Shown(text, {name: value * factor, "(at least)": "" if complete else "yes"})
 
 
 def _clock(seconds: float) -> str:
@@ -291,15 +300,16 @@ def _mebibytes(size: float) -> str:
     return f"{size / 2**20:.0f}"
 
 
-# heading → which number of an attempt stands below it, and how
-MEASURES: dict[str, tuple[str, Callable[[float], str]]] = {
-    "Queue time (h:mm:ss)": ("queue", _clock),
-    "Wall time (h:mm:ss)": ("wall", _clock),
-    "CPU hours asked": ("cpu_asked", _hours),
-    "CPU hours used": ("cpu_used", _hours),
-    "GPU hours asked": ("gpu_asked", _hours),
-    "GPU hours used": ("gpu_used", _hours),
-    "Peak memory (MiB)": ("memory_used", _mebibytes),
-    "Memory asked (MiB)": ("memory_asked", _mebibytes),
-    "Energy (kWh)": ("energy", lambda joules: _hours(joules, 3.6e6)),
+# heading → which number of an attempt stands below it, and how; and for programs, times what, and
+# below which name
+MEASURES: dict[str, tuple[str, Callable[[float], str], float, str]] = {
+    "Queue time (h:mm:ss)": ("queue", _clock, 1, "(s)"),
+    "Wall time (h:mm:ss)": ("wall", _clock, 1, "(s)"),
+    "CPU hours asked": ("cpu_asked", _hours, 1 / 3600, ""),
+    "CPU hours used": ("cpu_used", _hours, 1 / 3600, ""),
+    "GPU hours asked": ("gpu_asked", _hours, 1 / 3600, ""),
+    "GPU hours used": ("gpu_used", _hours, 1 / 3600, ""),
+    "Peak memory (MiB)": ("memory_used", _mebibytes, 2**-20, ""),
+    "Memory asked (MiB)": ("memory_asked", _mebibytes, 2**-20, ""),
+    "Energy (kWh)": ("energy", lambda joules: _hours(joules, 3.6e6), 1 / 3.6e6, ""),
 }

@@ -1,10 +1,12 @@
-"""Figures of the report as SVG: the same input gives the same bytes."""
+"""Figures of the report as SVG and PDF: the same input gives the same bytes."""
 
 import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 from xml.etree import ElementTree
 
@@ -21,16 +23,19 @@ from papertune.study.layout import Layout
 STYLE = Path(__file__).parent / "page_parts" / "figures.mplstyle"
 NAMES = ("documents", "matrix", "loss", "cost")
 
-# Okabe and Ito 2008: told apart with every kind of colour blindness, and on paper and dark screens
-COLOURS = ("#7f7f7f", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
+# after Okabe and Ito 2008; the light ones darker, so that each has a contrast of 3:1 on the grounds of
+# both of the page's schemes
+COLOURS = ("#7f7f7f", "#0072b2", "#b87d00", "#009e73", "#c9679c", "#d55e00", "#2a93d5")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+WIDTH = 6.4  # inches of a figure
+VALIDATION: dict[str, Any] = {"linestyle": "--", "marker": "o", "markersize": 3.5}
 INK = "#1d2733"  # the page puts its own text colour in the place of this one
 
 
 def draw_figures(
     layout: Layout, folder: str | Path, *, matrix: str | Path, counts: str | Path
 ) -> None:
-    """Draw ``<name>.svg`` for every one of :data:`NAMES`.
+    """Draw ``<name>.svg`` and ``<name>.pdf`` for every one of :data:`NAMES`.
 
     They show ``matrix.csv``, ``counts.csv``, and ``training.json`` and ``history.csv`` of models.
     """
@@ -48,6 +53,11 @@ def colour(experiment: Experiment, model: str) -> str:
     return COLOURS[list(experiment.models).index(model) % len(COLOURS)]
 
 
+def marker(place: int) -> str:
+    """The marker of what comes at a place; with the colours, told apart up to 49."""
+    return MARKERS[(place + place // len(COLOURS)) % len(MARKERS)]
+
+
 def short(label: str) -> str:
     """A label that leaves room for the figure."""
     return label if len(label) <= 32 else f"{label[:31]}…"
@@ -61,8 +71,10 @@ def bare_ticks(axes: Any, ticks: Sequence[float], labels: list[str]) -> None:
 
 
 @contextmanager
-def canvas(path: Path, width: float, height: float, columns: int = 1) -> Iterator[Any]:
-    """Axes of a figure in inches (one, or a list of ``columns``); written to ``path`` at the end."""
+def canvas(
+    path: Path, height: float, columns: int = 1, rows: int = 1, **shared: Any
+) -> Iterator[list[Any]]:
+    """Axes of a figure of so many inches, row by row; written to ``path``, and as PDF, at the end."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -73,11 +85,13 @@ def canvas(path: Path, width: float, height: float, columns: int = 1) -> Iterato
     settings["svg.hashsalt"] = path.name  # else ids are random
     with matplotlib.rc_context(settings, fname=STYLE):
         figure, axes = pyplot.subplots(
-            1, columns, figsize=(width, height), layout="constrained", squeeze=False
+            rows, columns, figsize=(WIDTH, height), layout="constrained", squeeze=False, **shared
         )
-        yield axes[0, 0] if columns == 1 else list(axes[0])
-        with atomic_write(path) as stream:
-            figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": "papertune"})
+        yield list(axes.flat)
+        for file, date in ((path, "Date"), (path.with_suffix(".pdf"), "CreationDate")):
+            metadata = {date: None, "Creator": "papertune"}
+            with atomic_write(file, binary=True) as stream:
+                figure.savefig(stream, format=file.suffix[1:], metadata=metadata)
         pyplot.close(figure)
 
 
@@ -91,7 +105,7 @@ def documents_figure(counts: list[Count], experiment: Experiment, path: Path) ->
         for which in ({"outcome": "kept"}, {"outcome": "rejected"}, {"reason": NOT_SAMPLED})
     )
     missing = [one - other for one, other in zip(rejected, others, strict=True)]
-    with canvas(path, 6.4, 2.8) as axes:
+    with canvas(path, 2.8) as [axes]:
         for tested, label in enumerate(("training and validation", "test")):
             pairs = zip(parts, kept, strict=True)
             heights = [count if (part in test) == tested else 0 for part, count in pairs]
@@ -116,7 +130,7 @@ def matrix_figure(cells: list[Cell], experiment: Experiment, path: Path) -> None
     """The comparison's metric: a dot and its interval per model, grouped by test set."""
     name, sets, models = experiment.comparison.metric, experiment.usual_sets, experiment.models
     metric = metric_named(name)
-    with canvas(path, 6.4, 0.9 + len(sets) * (0.45 + 0.3 * len(models))) as axes:
+    with canvas(path, 0.9 + len(sets) * (0.45 + 0.3 * len(models))) as [axes]:
         position, ticks, labels = 0.0, [], []
         for test_set in sets:
             axes.text(
@@ -130,11 +144,10 @@ def matrix_figure(cells: list[Cell], experiment: Experiment, path: Path) -> None
                 cell = find_cell(cells, model=model, test_set=test_set, metric=name)
                 if cell is None or cell.mean is None:
                     continue
-                shade, marker = colour(experiment, model), MARKERS[place % len(MARKERS)]
+                shade = colour(experiment, model)
                 if cell.low is not None and cell.high is not None:
-                    axes.plot([cell.low, cell.high], [position] * 2, color=shade, linewidth=3.5,
-                              alpha=0.45, solid_capstyle="round")  # fmt: skip
-                axes.plot(cell.mean, position, marker, color=shade, markersize=7)
+                    axes.plot([cell.low, cell.high], [position] * 2, color=shade, linewidth=2)
+                axes.plot(cell.mean, position, marker(place), color=shade, markersize=7)
             position += 1.4
         bare_ticks(axes, ticks, labels)
         axes.set_ylim(position - 0.6, -0.7)
@@ -145,37 +158,60 @@ def matrix_figure(cells: list[Cell], experiment: Experiment, path: Path) -> None
 def loss_figure(
     histories: Mapping[tuple[str, int], list[dict[str, float]]], experiment: Experiment, path: Path
 ) -> None:
-    """Training and validation loss by step, side by side; one line per model and seed."""
-    with canvas(path, 6.4, 3.0, columns=2) as both:
-        for axes, key, title, marker in (
-            (both[0], "train_loss", "Training loss", None),
-            (both[1], "validation_loss", "Validation loss", "o"),
-        ):
-            named = set()
-            for (model, _), history in histories.items():
-                points = [(row["step"], row[key]) for row in history if key in row]
-                if points:
-                    label = None if model in named else short(experiment.model_label(model))
-                    axes.plot(
-                        *zip(*points, strict=True), color=colour(experiment, model), label=label,
-                        linewidth=1.4, alpha=0.85, marker=marker, markersize=3.5,
-                    )  # fmt: skip
-                named.add(model)
-            axes.set_title(title)
-            axes.set_xlabel("step")
+    """Training and validation loss by step: a panel per model, with its seeds in it."""
+    models = list(dict.fromkeys(model for model, _ in histories))
+    with panels(path, [experiment.model_label(model) for model in models]) as every:
+        for axes, model in zip(every, models, strict=False):
+            for (of, _), rows in histories.items():
+                if of == model:
+                    shade = colour(experiment, model)
+                    curve(axes, rows, "train_loss", color=shade)
+                    curve(axes, rows, "validation_loss", color=shade, **VALIDATION)
+        figure = every[0].figure
+        figure.supylabel("nats per answer token", size="medium")
+        keys = {"training": {}, "validation": VALIDATION}
+        handles = [
+            every[0].plot([], [], color=INK, label=key, **how)[0] for key, how in keys.items()
+        ]
+        figure.legend(handles=handles, ncols=2, loc="outside upper left")
+
+
+@contextmanager
+def panels(path: Path, titles: Sequence[str]) -> Iterator[list[Any]]:
+    """Axes of small multiples with the same scales, of steps from left to right."""
+    columns = max(1, min(3, len(titles)))
+    rows = max(1, -(-len(titles) // columns))
+    height = 0.6 + (2.4 if rows == 1 else 1.5 * rows)
+    with canvas(path, height, columns, rows, sharex=True, sharey=True) as every:
+        for axes in every[len(titles) :]:
+            axes.set_axis_off()
+        for place, (axes, title) in enumerate(zip(every, titles, strict=False)):
+            axes.set_title("\n".join(wrap(short(title), 72 // columns)))
             axes.grid()
-            axes.set_xlim(left=0)
-            axes.set_ylim(bottom=0)
-        both[0].set_ylabel("nats per answer token")
-        if histories:
-            both[0].legend()
+            if place + columns >= len(titles):  # nothing stands below
+                axes.set_xlabel("step")
+                axes.tick_params(labelbottom=True)
+        yield every
+        every[0].set_xlim(left=0)
+        every[0].set_ylim(bottom=0)
+
+
+def curve(
+    axes: Any, rows: Sequence[Mapping[str, float]], key: str, *, last: float = inf, **style: Any
+) -> None:
+    """What ``rows`` say below ``key``, by step up to the ``last``."""
+    points = [(row["step"], row[key]) for row in rows if key in row and row["step"] <= last]
+    if points:
+        alone = {"marker": "o"} if len(points) == 1 else {}
+        how = {"linewidth": 1.3, "markersize": 3.5} | alone | style
+        axes.plot(*zip(*points, strict=True), **how)
 
 
 def cost_figure(facts: Mapping[tuple[str, int], Any], experiment: Experiment, path: Path) -> None:
     """Training time and peak memory: a bar per model (mean of its seeds), a dot per seed."""
     models = [m for m in experiment.models if any(key[0] == m for key in facts)]
     labels = [experiment.model_label(model) for model in models]
-    with canvas(path, 6.4, 1.1 + 0.4 * max(len(models), 1), columns=2) as both:
+    with canvas(path, 1.1 + 0.4 * max(len(models), 1), columns=2) as both:
         for axes, key, unit, title in (
             (both[0], "wall_seconds", 1, "Training time (s)"),
             (both[1], "peak_memory_bytes", 1e6, "Peak memory (MB)"),
@@ -184,7 +220,8 @@ def cost_figure(facts: Mapping[tuple[str, int], Any], experiment: Experiment, pa
                 values = [v[key] / unit for (m, _), v in facts.items() if m == model and v.get(key)]
                 if values:
                     shade = colour(experiment, model)
-                    axes.barh(place, sum(values) / len(values), color=shade, alpha=0.5, height=0.6)
+                    mean = sum(values) / len(values)
+                    axes.barh(place, mean, color=(shade, 0.35), edgecolor=shade, height=0.6)
                     axes.plot(values, [place] * len(values), "o", color=shade, markersize=5)
             bare_ticks(axes, range(len(models)), labels)
             axes.set_ylim(max(len(models), 1) - 0.5, -0.5)

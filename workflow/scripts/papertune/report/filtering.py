@@ -10,7 +10,7 @@ from typing import Any
 from papertune.filter.load import Filter
 from papertune.filter.questions import Judged
 from papertune.records import Rejection, read_records
-from papertune.report.numbers import NONE, level
+from papertune.report.numbers import NONE, Shown, level
 from papertune.report.table import Table, write_table
 from papertune.study.layout import Layout
 
@@ -45,11 +45,13 @@ def filter_table(about: Mapping[str, Any]) -> Table:
     return Table(title, ["Threshold", *HEADINGS.values()], rows)
 
 
-def _interval(measure: Mapping[str, Any]) -> str:
-    if measure["value"] is None:
-        return NONE
+def _interval(measure: Mapping[str, Any]) -> Shown:
     value, low, high = (_percent(measure[name]) for name in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]" if low else f"{value} (few documents)"
+    note = "few documents" if value and not low else ""
+    text = f"{value} [{low}, {high}]" if low else f"{value} ({note})" if note else NONE
+    return Shown(
+        text, {"": measure["value"], "low": measure["low"], "high": measure["high"], "note": note}
+    )
 
 
 def _percent(value: float | None) -> str:

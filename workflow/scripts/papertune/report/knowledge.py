@@ -1,7 +1,7 @@
 """Does a model know, or does it read? The same questions with the text at hand and without it."""
 
 from papertune.metrics import metric_named
-from papertune.report.numbers import NONE, explained, interval
+from papertune.report.numbers import explained, interval
 from papertune.report.table import Table
 from papertune.scores.matrix import Cell, find_cell
 from papertune.study.experiment import Experiment
@@ -27,7 +27,6 @@ def knowledge_table(cells: list[Cell], experiment: Experiment) -> Table:
                 find_cell(cells, **which, test_set=by_book[book]) if book in by_book else None
                 for book in BOOKS
             ]
-            shown = [interval(cell) if cell else NONE for cell in found]
-            rows.append([kind, experiment.model_label(model), *shown])
+            rows.append([kind, experiment.model_label(model), *map(interval, found)])
     title = f"{metric_named(metric).label} with the text at hand and without it"
     return Table(explained(title, rows), ["Questions", "Model", *BOOKS.values()], rows, left=2)

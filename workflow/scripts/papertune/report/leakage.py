@@ -6,7 +6,7 @@ from typing import Any
 
 from papertune.leakage.pairs import TrainedPairs
 from papertune.records import Rejection, Suspect, read_records
-from papertune.report.numbers import NONE, explained, interval
+from papertune.report.numbers import count, explained, interval
 from papertune.report.table import Table, read_table, write_table
 from papertune.scores.matrix import find_cell, read_matrix
 from papertune.study.experiment import Experiment
@@ -63,8 +63,8 @@ def unsuspected_table(experiment: Experiment, matrix: str | Path, without: str |
                 [
                     experiment.set_label(test_set),
                     experiment.model_label(model),
-                    *(interval(cell) if cell else NONE for cell in found),
-                    *(f"{cell.documents:,}" if cell else "0" for cell in found),
+                    *map(interval, found),
+                    *(count(cell.documents if cell else 0) for cell in found),
                 ]
             )
     columns = ["Test set", "Model", "All documents", "Without suspicious", "Documents", "Of these"]
@@ -74,7 +74,7 @@ def unsuspected_table(experiment: Experiment, matrix: str | Path, without: str |
 
 def read_leakage(folder: str | Path) -> dict[str, Any]:
     """What the page shows of both tables: ``found``, ``unsuspected``, and ``counts`` of the former."""
-    found = read_table(Path(folder, "leakage.csv"), "On both sides of a split", left=5)
+    found = read_table(Path(folder, "leakage.json"))
     counts = Counter((became, split, reason) for became, split, _, reason, _ in found.rows)
-    unsuspected = read_table(Path(folder, "unsuspected.csv"), "Without what is suspicious", left=2)
+    unsuspected = read_table(Path(folder, "unsuspected.json"))
     return {"found": found, "unsuspected": unsuspected, "counts": sorted(counts.items())}

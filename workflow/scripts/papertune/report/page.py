@@ -12,7 +12,7 @@ from papertune.metrics import describe, metric_named
 from papertune.metrics.rating import HIGHEST, LOWEST
 from papertune.records import Rejection, read_records
 from papertune.report.answers import BYTES, Explored
-from papertune.report.beside import side_by_side
+from papertune.report.beside import form_table, side_by_side
 from papertune.report.conclusion import conclude
 from papertune.report.counts import BESIDE, STAGES, Count, problems, read_counts, total
 from papertune.report.figures import COLOURS, colour, inline
@@ -33,12 +33,14 @@ from papertune.report.programs import programs_notes, programs_table
 from papertune.report.size import size_table
 from papertune.report.table import read_table
 from papertune.report.tables import (
+    comparison_table,
     gains_table,
     held_against,
     metrics_table,
     published_table,
     read_training,
     square_table,
+    stages_table,
     training_table,
     years_table,
 )
@@ -51,14 +53,16 @@ from papertune.scores.writers import Contrast
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 
+STYLES = ("style.css", "explorer.css")
+SCRIPTS = ("ratings.js", "answers.js", "explorer.js", "tables.js")
 EXPLORER = "explorer"  # the folder beside the page, of answers that are too many for it
 
 FIGURES = {
     "matrix": "Score of every model on every test set: a dot for the mean, a line for its interval. Where "
     "no model was trained with several seeds, that is an interval of this run only.",
     "documents": "Documents per year, by the split that their year belongs to.",
-    "loss": "Training and validation loss by step; step 0 is the untrained model. One line per model "
-    "and seed.",
+    "loss": "Training and validation loss by step; step 0 is the untrained model. A panel per model, with "
+    "the same scales; a line per seed.",
     "cost": "Training time and peak memory: a bar for the mean of the seeds, a dot for each.",
 }
 
@@ -78,7 +82,8 @@ def write_page(
     """Write ``report.html``, and ``made.json`` and the folder ``explorer`` beside it.
 
     Args:
-        matrix: ``matrix.csv``, as ``writers``, ``counts`` and ``cost`` are files of these names.
+        matrix: ``matrix.csv``, as ``writers`` and ``counts`` are files of these names.
+        cost: ``cost.json``.
         figures: The folder of :func:`papertune.report.figures.draw_figures`.
         store: Where spreads of other studies are kept.
         budget: Bytes of answers that the page itself holds; beyond that they lie in the folder.
@@ -115,6 +120,9 @@ def write_page(
         unread=unread_note(cells, experiment),
         metrics=[(metric_named(name), describe(name)) for name in experiment.compared],
         tables={
+            "comparison": comparison_table(cells, experiment),
+            "form": form_table(cells, experiment),
+            "stages": stages_table(rows),
             "knowledge": knowledge_table(cells, experiment),
             "programs": programs_table(cells, experiment),
             "gains": gains_table(contrasts, experiment),
@@ -125,7 +133,7 @@ def write_page(
             "published": published_table(cells, experiment) if experiment.published else None,
             "training": training_table(facts, experiment),
             "turns": read_turns(layout),
-            "cost": read_table(cost, "What it cost", left=3),
+            "cost": read_table(cost),
         },
         size_notes=size_notes,
         programs_notes=programs_notes(cells, experiment),
@@ -155,8 +163,7 @@ def _explorer(layout: Layout, folder: Path, budget: int) -> dict[str, Any]:
     """What the page shows of answers, and with which style and script."""
     experiment = layout.experiment
     style, more, *scripts = (
-        (PARTS / name).read_text(encoding="utf-8")
-        for name in ("style.css", "explorer.css", "ratings.js", "answers.js", "explorer.js")
+        (PARTS / name).read_text(encoding="utf-8") for name in (*STYLES, *SCRIPTS)
     )
     style += more
     # a class per model, because the page's policy forbids style attributes

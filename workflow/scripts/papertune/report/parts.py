@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from papertune.report.table import forms
+
 PARTS = Path(__file__).parent / "page_parts"
 
 
@@ -16,7 +18,9 @@ def environment() -> Any:
 
     how: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined}
     how |= {"loader": FileSystemLoader(PARTS), "trim_blocks": True, "lstrip_blocks": True}
-    return Environment(**how)
+    made = Environment(**how)
+    made.globals["forms"] = forms
+    return made
 
 
 # With this policy beside the first, what the page's own script loads is a file beside the page.

@@ -12,7 +12,7 @@ from papertune.metrics.form import tokens
 from papertune.metrics.rating import HIGHEST, LOWEST, NAME
 from papertune.metrics.repetition import begins, repetition
 from papertune.records import Answer, Rejection, read_records
-from papertune.report.numbers import NONE, gain_of, number, p_text, with_limits, with_reason
+from papertune.report.numbers import NONE, count, gain_of, number, p_text, with_limits, with_reason
 from papertune.report.parts import PARTS, content_policy, embed_json, environment
 from papertune.report.table import Table, write_table
 from papertune.scores.matrix import Cell
@@ -121,9 +121,9 @@ def probes_table(probed: list[Probed], layout: Layout) -> Table:
             row = [one.label, one.origin, pair.question, pair.answer]
             row += [study.model_label(answer.model), str(answer.seed), answer.text]
             row += [str(answer.words), number(answer.repetition, "repetition")]
-            row.append(NONE if answer.begins is None else str(answer.begins + 1))
+            row.append(count(None if answer.begins is None else answer.begins + 1))
             if study.ratings:
-                row.append(number(answer.rating.mean, NAME) if answer.rating else NONE)
+                row.append(number(answer.rating.mean if answer.rating else None, NAME))
             rows.append(row)
     return Table("Answers to probes", columns, rows, left=7)
 
@@ -135,7 +135,7 @@ def ratings_table(layout: Layout) -> Table:
         verdict = {True: "better", False: "worse", None: NONE}[cell.better()]
         why = FEW if cell.unclaimed == "few documents" else cell.unclaimed
         against = study.model_label(cell.baseline) if cell.baseline else NONE
-        gain = NONE if cell.difference is None else gain_of(cell, signed=True)
+        gain = gain_of(cell, signed=True)
         row = [study.model_label(cell.model), with_limits((cell.mean, cell.low, cell.high), NAME)]
         row += [against, with_reason(gain, why), p_text(cell.p_corrected), verdict]
         rows.append([*row, str(cell.questions), str(cell.seeds)])
@@ -166,7 +166,7 @@ def probes_section(layout: Layout) -> dict[str, Any]:
     if not (layout.experiment.probes or layout.experiment.ratings):
         return {}
     probed, study = read_probed(layout), layout.experiment
-    shown: dict[str, Any] = {"probed": probed, "page": "rate.html", "left": [], "tables": []}
+    shown: dict[str, Any] = {"probed": probed, "page": "rate.html", "left": [], "tables": {}}
     shown |= {"cut": partial(_cut, most=BESIDE), "rating": describe(NAME)}
     if study.ratings:
         texts = {one.asked.text_id(a.text) for one in probed for a in one.answers}
@@ -174,7 +174,8 @@ def probes_section(layout: Layout) -> dict[str, Any]:
         rated = {one.text for one in _read(layout, "texts", Rated)}
         shown["rated"], shown["others"] = (len(rated & texts), len(texts)), len(rated - texts)
         if rated:
-            shown["tables"] = [ratings_table(layout), agreement_table(layout)]
+            shown["tables"]["ratings"] = ratings_table(layout)
+            shown["tables"]["agreement"] = agreement_table(layout)
     return shown
 
 

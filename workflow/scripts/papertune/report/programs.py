@@ -26,7 +26,8 @@ def programs_table(cells: list[Cell], experiment: Experiment) -> Table:
             said = changes(found[: len(passing)], found[len(passing) :])
             label = experiment.set_label(test_set)
             rows.append([label, experiment.model_label(model), said, problems, *shown])
-    columns = [text for name in names for text in (metric_named(name).label, "Difference")]
+    labels = [metric_named(name).label for name in names]
+    columns = [text for label in labels for text in (label, f"{label}, difference")]
     title = explained("Programs: what passes its tests, and what is well formed", rows)
     return Table(title, ["Test set", "Model", "What changed", "Problems", *columns], rows, left=3)
 
@@ -77,6 +78,4 @@ def programs_notes(cells: list[Cell], experiment: Experiment) -> list[str]:
 
 
 def _told(cell: Cell | None) -> tuple[str, str]:
-    if cell is None or cell.mean is None:
-        return NONE, NONE
-    return interval(cell), NONE if cell.difference is None else gain_of(cell, signed=True)
+    return interval(cell), gain_of(cell, signed=True)

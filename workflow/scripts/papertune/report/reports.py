@@ -1,6 +1,5 @@
 """One page for several reports: of each what it shows, ours beside it, and what is like for like."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +8,9 @@ from typing import Any
 from papertune.files import atomic_write, read_json
 from papertune.report.figures import inline
 from papertune.report.parts import PARTS, content_policy, environment
-from papertune.report.table import Table, read_table
+from papertune.report.table import read_table
 from papertune.study.layout import Layout
 from papertune.study.settings.reproduction import Line
-
-NUMBER = re.compile(r"[-−+]?\d|[–-]?$")
 
 
 def write_reports(layouts: Mapping[str, Layout], output: str | Path) -> None:
@@ -48,8 +45,8 @@ def _shown(layout: Layout, line: Line, name: str) -> dict[str, Any]:
     tables, figures, links = [], [], []
     for path in layout.reproduced(line):
         own = Path(path).stem
-        if path.endswith(".csv"):
-            tables.append(_table(path, own.replace("_", " ")))
+        if path.endswith(".json"):
+            tables.append(replace(read_table(path), title=own.replace("_", " ")))
         elif path.endswith(".svg"):
             text = Path(path).read_text(encoding="utf-8")
             figures.append((inline(text, f"{name}-{own}", line.what), own.replace("_", " ")))
@@ -58,11 +55,3 @@ def _shown(layout: Layout, line: Line, name: str) -> dict[str, Any]:
         if kind == "report":
             links.append((f"{layout.name}/report.html#{part}", part))
     return {"line": line, "tables": tables, "figures": figures, "links": links}
-
-
-def _table(path: str, title: str) -> Table:
-    """A table as it was written; its last columns are numbers if all that stands in them is."""
-    table = read_table(path, title)
-    columns = list(zip(*table.rows, strict=True))
-    words = [n for n, cells in enumerate(columns, 1) if not all(map(NUMBER.match, cells))]
-    return replace(table, left=max(words, default=1))

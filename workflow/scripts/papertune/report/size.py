@@ -7,7 +7,7 @@ from pathlib import Path
 from papertune.files import count_lines
 from papertune.jobs.record import OK, JobRecord, jobs_folder, read_records_below
 from papertune.metrics import metric_named
-from papertune.report.numbers import NONE, number
+from papertune.report.numbers import NONE, Shown, count, number
 from papertune.report.table import Table, to_text, write_table
 from papertune.scores.power import (
     POWER,
@@ -163,11 +163,11 @@ def _row(spread: Spread, size: Size, costs: Costs, sets: int, design: Design) ->
     wanted = how.wanted or (least / 2 if least else None)
     if wanted is None:
         why = "none: one seed" if size.seeds < 2 else "none: few documents"
-        return [*shown, why, *[NONE] * 4]
+        return [*shown, Shown(why, {"": None, "note": why}), *[count(None)] * 3, NONE]
     ways = needed(spread, size, wanted, design.alpha)
     return [
-        *(*shown, number(least, how.metric) if least else NONE),
-        *(NONE if ways[way] is None else f"{ways[way]:,}" for way in WAYS),
+        *(*shown, Shown(number(least or None, how.metric), {"": least or None, "note": ""})),
+        *(count(ways[way]) for way in WAYS),
         _cheapest(spread, size, costs, sets, wanted, design.alpha),
     ]
 

@@ -1,22 +1,25 @@
 """A table of text, and the ways to write it: CSV, Markdown, LaTeX, and text for a terminal."""
 
 import csv
-import re
+import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
 
-from papertune.files import atomic_write
+from papertune.files import atomic_write, read_json
 from papertune.models.modelcard import plain
-from papertune.owned import anybodys
-
-IN_LATEX = {"−": "$-$", "±": "$\\pm$", "†": "\\dag{}", "‡": "\\ddag{}", "≥": "$\\geq$"}
+from papertune.models.modelfolder import write_json
+from papertune.report.latex import to_latex
+from papertune.report.numbers import NONE, Shown
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Text cells under headings; ``left`` says how many columns are words, not numbers."""
+    """Text cells under headings; ``left`` says how many columns are words, not numbers.
+
+    A cell that is a :class:`Shown` has numbers for programs as well.
+    """
 
     title: str
     columns: list[str]
@@ -30,13 +33,61 @@ class Table:
 
 
 def write_table(path: str | Path, table: Table) -> None:
-    """Write ``path`` with the endings .csv, .md and .tex."""
-    with atomic_write(f"{path}.csv") as stream:
-        lines = ([*map(_no_formula, line)] for line in (table.columns, *table.rows))
-        csv.writer(stream, lineterminator="\n").writerows(lines)
-    for ending, text in (("md", to_markdown(table)), ("tex", to_latex(table))):
+    """Write ``path`` with the endings .csv, .md and .tex; and .json, which :func:`read_table` reads."""
+    for ending, text in forms(table, Path(path).name).items():
         with atomic_write(f"{path}.{ending}") as stream:
             stream.write(text)
+    cells = [[[c, c.plain] if isinstance(c, Shown) else c for c in row] for row in table.rows]
+    about = {"title": table.title, "left": table.left, "columns": table.columns}
+    write_json(Path(f"{path}.json"), about | {"rows": cells})
+
+
+def read_table(path: str | Path) -> Table:
+    """The table whose .json lies at ``path``, but for columns of numbers that say nothing."""
+    found = read_json(path)
+    rows = [[c if isinstance(c, str) else Shown(*c) for c in row] for row in found["rows"]]
+    table = Table(found["title"], found["columns"], rows, found["left"])
+    said = [i < table.left or any(row[i] for row in rows) for i in range(len(table.columns))]
+    kept = [[*compress(row, said)] for row in rows]
+    return replace(table, columns=[*compress(table.columns, said)], rows=kept)
+
+
+def forms(table: Table, name: str) -> dict[str, str]:
+    """The table as a file, by the file's ending; ``name`` is part of its label in LaTeX."""
+    head, *rows = table.lines
+    tex = to_latex(table.title, head, rows, left=table.left, label=f"tab:{name}")
+    return {"csv": to_csv(table), "md": to_markdown(table), "tex": tex}
+
+
+def to_csv(table: Table) -> str:
+    """A column for each number: those below a heading have its name, and what they are behind it.
+
+    Where there is no number the cell is empty. What stands in brackets, as a unit, (s), stands in the
+    place of the heading's own. No two columns have one name.
+    """
+    columns: dict[str, list[str]] = {}
+    for place, heading in enumerate(table.columns):
+        cells = [row[place] for row in table.rows]
+        names = dict.fromkeys(name for c in cells if isinstance(c, Shown) for name in c.plain)
+        for name in names or [""]:
+            values = [c.plain.get(name, "") if isinstance(c, Shown) else _text(c) for c in cells]
+            title = _named(heading, name)
+            alike = sum(1 for other in columns if other.partition(" #")[0] == title)
+            columns[f"{title} #{alike + 1}" if alike else title] = values
+    stream = io.StringIO()
+    lines = [[*columns], *zip(*columns.values(), strict=True)]
+    csv.writer(stream, lineterminator="\n").writerows(map(_no_formula, line) for line in lines)
+    return stream.getvalue()
+
+
+def _named(heading: str, name: str) -> str:
+    if name.startswith("(") and heading.endswith(")"):
+        heading = heading.rpartition(" (")[0]
+    return f"{heading} {name}" if name else heading
+
+
+def _text(cell: str) -> str:
+    return "" if cell == NONE else cell
 
 
 def _no_formula(cell: str) -> str:
@@ -50,15 +101,6 @@ def _no_formula(cell: str) -> str:
     return cell
 
 
-def read_table(path: str | Path, title: str, left: int = 1) -> Table:
-    """The table whose .csv lies at ``path``, but for columns of numbers that say nothing."""
-    with open(path, encoding="utf-8", newline="", opener=anybodys) as stream:
-        lines = list(csv.reader(stream))
-    said = [i < left or any(column[1:]) for i, column in enumerate(zip(*lines, strict=True))]
-    columns, *rows = [list(compress(line, said)) for line in lines]
-    return Table(title, columns, rows, left)
-
-
 def to_markdown(table: Table) -> str:
     """GitHub's tables; pipes, HTML and links of cells are escaped, and line breaks are blanks."""
 
@@ -68,19 +110,6 @@ def to_markdown(table: Table) -> str:
     head, *rows = table.lines
     marks = ["---" if i < table.left else "---:" for i in range(len(head))]
     return "".join(map(line, [head, marks, *rows]))
-
-
-def to_latex(table: Table) -> str:
-    """A booktabs tabular, everything escaped; the caption is the author's."""
-    import pandas as pd
-
-    head, *rows = table.lines
-    frame = pd.DataFrame(rows, columns=pd.Index(head), dtype=str)
-    align = "".join("l" if i < table.left else "r" for i in range(len(head)))
-    text: str = frame.to_latex(index=False, escape=True, column_format=align)
-    for sign, command in IN_LATEX.items():
-        text = text.replace(sign, command)
-    return re.sub(r"^[*\[]", r"{\g<0>}", text, flags=re.M)  # or the line break before it takes it
 
 
 def to_text(table: Table) -> str:

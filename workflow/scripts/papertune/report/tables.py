@@ -8,16 +8,20 @@ from typing import Any
 from papertune.files import atomic_write, read_json
 from papertune.metrics import metric_named
 from papertune.report.beside import form_table
+from papertune.report.columns import write_columns
 from papertune.report.counts import STAGES, Count, read_counts
 from papertune.report.knowledge import knowledge_table
 from papertune.report.numbers import (
     BETTER,
     NONE,
     WORSE,
+    Shown,
     chance_of,
+    count,
     explained,
     gain_of,
     interval,
+    judged_gain,
     level,
     number,
     p_text,
@@ -51,7 +55,7 @@ FACTS = {
     "Device": ("device", "{}"),
     "Training loss, last tenth of steps": ("final_training_loss", "{:.3f}"),
     "Best validation loss": ("best_validation_loss", "{:.3f}"),
-    "Untrained": ("untrained", "{}"),
+    "Untrained": ("untrained_validation_loss", "{:.3f}"),
 }
 
 
@@ -66,7 +70,7 @@ def write_tables(
     """Write each table as .csv, .md and .tex: comparison, form, gains, square, metrics, …
 
     They are made of ``matrix.csv``, ``writers.csv``, ``counts.csv`` and the ``training.json`` of models.
-    ``matrix.txt`` is the comparison as text for a terminal.
+    ``matrix.txt`` is the comparison as text for a terminal, ``README.md`` says what columns mean.
     """
     experiment, cells = layout.experiment, read_matrix(matrix)
     tables = {
@@ -81,6 +85,7 @@ def write_tables(
     }
     for name, table in tables.items():
         write_table(Path(folder) / name, table)
+    write_columns(folder)
     with atomic_write(Path(folder) / "matrix.txt") as stream:
         stream.write(to_text(tables["comparison"]))
     return tables
@@ -105,7 +110,7 @@ def comparison_table(cells: list[Cell], experiment: Experiment) -> Table:
     rows = []
     for model in experiment.models:
         found = [find_cell(cells, model=model, test_set=s, metric=how.metric) for s in sets]
-        shown = [interval(cell) if cell else NONE for cell in found]
+        shown = map(interval, found)
         rows.append([experiment.model_label(model), *against.get(model, []), *shown])
     one = next(iter(experiment.baselines.values()), "")
     other = "what it is held against" if against else experiment.model_label(one) or "the baseline"
@@ -179,11 +184,14 @@ def gains_table(contrasts: list[Contrast], experiment: Experiment) -> Table:
             )
             for name in ("own", "others", "advantage")
         ]
-        kept, *limits = (share(value) for value in (one.kept, one.kept_low, one.kept_high))
-        kept += f" [{', '.join(limits)}]" if one.kept is not None else ""
+        kept = {"": one.kept, "low": one.kept_low, "high": one.kept_high}
+        of, *limits = map(share, kept.values())
+        text = of if one.kept is None else f"{of} [{', '.join(limits)}]"
         writers = _writers(one.model, experiment)
         counts = [str(one.documents), str(one.seeds)]
-        rows.append([experiment.model_label(one.model), writers, *shown, kept, *counts])
+        rows.append(
+            [experiment.model_label(one.model), writers, *shown, Shown(text, kept), *counts]
+        )
     columns = "Model|Trained on|Gain, own writer|Gain, others|Difference|Kept|Documents|Seeds"
     title = f"{metric_named(metric).label} gained on questions by the own writer and by others"
     return Table(title, columns.split("|"), rows, left=2)
@@ -199,13 +207,13 @@ def square_table(cells: list[Cell], experiment: Experiment) -> Table:
     rows = []
     for model in experiment.trained:
         own = Design.of(experiment).own_sets(model)
-        row = [experiment.model_label(model), _writers(model, experiment)]
+        row: list[str] = [experiment.model_label(model), _writers(model, experiment)]
         for test_set in sets:
             cell = find_cell(cells, model=model, test_set=test_set, metric=metric)
-            gain = gain_of(cell) if cell else NONE
-            mark = {True: BETTER, False: WORSE, None: ""}[cell.better() if cell else None]
-            gain = with_reason(f"{gain}{mark}", cell.unclaimed if cell else "")
-            row.append(f"{gain}{' (own)' if test_set in own else ''}")
+            gain = judged_gain(cell)
+            of_own = {"own writer": "yes" if test_set in own else "no"}
+            shown = Shown(f"{gain}{' (own)' * (test_set in own)}", {**gain.plain, **of_own})
+            row.append(shown)
         rows.append(row)
     title = f"{metric_named(metric).label} gained, by the writer of the questions"
     return Table(title, ["Model", "Trained on", *map(experiment.set_label, sets)], rows, left=2)
@@ -238,8 +246,11 @@ def published_table(cells: list[Cell], experiment: Experiment) -> Table:
             which = {"test_set": table.test_set, "metric": name, "year": str(year)}
             cell = find_cell(cells, **which, model=model)
             change = cell.mean - value if cell and cell.mean is not None else None
-            measured = interval(cell).rstrip(BETTER + WORSE) if cell else NONE
-            shown = [number(value, name), measured, number(change, name, signed=True)]
+            shown = [
+                number(value, name),
+                interval(cell, marked=False),
+                number(change, name, signed=True),
+            ]
             rows.append([title, experiment.model_label(model), str(year), *shown])
     columns = ["Table", "Model", "Year", "Published", "Measured", "Difference"]
     return Table(explained("Measured beside published", rows), columns, rows, left=3)
@@ -262,17 +273,22 @@ def training_table(facts: Mapping[tuple[str, int], Any], experiment: Experiment)
         examples = {f"examples_{fate}": n for fate, n in said.get("examples", {}).items()}
         known = said | examples | {"peak_memory_mb": None if peak is None else peak / 1e6}
         if not said.get("better_than_untrained", True):
-            known["untrained"] = f"{said['untrained_validation_loss']:.3f}, never beaten"
-        elif "untrained_validation_loss" in said:
-            known["untrained"] = f"{said['untrained_validation_loss']:.3f}"
-        cells = [
-            NONE if known.get(k) is None else form.format(known[k]) for k, form in FACTS.values()
-        ]
+            known["never_beaten"] = "never beaten"
+        cells = [_fact(known, key, form) for key, form in FACTS.values()]
         writers = _writers(model, experiment)
         if union := said.get("union"):
             writers += f" ({union['pairs']:,} of {union['of']:,} pairs)"
         rows.append([experiment.model_label(model), writers, str(seed), *cells])
     return Table("Training", ["Model", "Trained on", "Seed", *FACTS], rows, left=2)
+
+
+def _fact(known: Mapping[str, Any], key: str, form: str) -> str:
+    value = known.get(key)
+    text = NONE if value is None else form.format(value)
+    if key != "untrained_validation_loss":
+        return text if isinstance(value, str) else Shown(text, {"": value})
+    beaten = known.get("never_beaten", "")
+    return Shown(f"{text}, {beaten}" if beaten else text, {"": value, "note": beaten})
 
 
 def stages_table(counts: list[Count]) -> Table:
@@ -281,7 +297,7 @@ def stages_table(counts: list[Count]) -> Table:
     for row in counts:
         sums[row.stage, row.shown_part, row.outcome, row.reason, row.unit] += row.count
     ordered = sorted(sums.items(), key=lambda item: list(STAGES).index(item[0][0]))
-    rows = [[*key, f"{count:,}"] for key, count in ordered]
+    rows = [[*key, count(amount)] for key, amount in ordered]
     columns = ["Stage", "Part", "Outcome", "Reason", "Unit", "Count"]
     return Table("From listing to score", columns, rows, left=5)
 

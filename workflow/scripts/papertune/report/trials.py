@@ -1,11 +1,23 @@
 """Figures of a series of trials: models that come one after another, each with a change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from papertune.metrics import METRICS, metric_named
-from papertune.report.figures import COLOURS, MARKERS, canvas, colour, read_history, short
+from papertune.report.figures import (
+    COLOURS,
+    bare_ticks,
+    canvas,
+    colour,
+    curve,
+    marker,
+    panels,
+    read_history,
+    short,
+)
 from papertune.report.tables import read_training
 from papertune.scores.matrix import Cell, find_cell, read_matrix
 from papertune.study.experiment import Experiment
@@ -14,12 +26,12 @@ from papertune.study.layout import Layout
 # name → what it shows
 FIGURES = {
     "trials_metric": "The comparison’s metric by trial: a dot for the mean, a line for its interval, a "
-    "colour for each test set. What was not trained stands first.",
+    "colour and a marker for each test set. What was not trained stands first.",
     "trials_loss": "By trial, the mean training loss of the last tenth of its steps and its best validation "
     "loss; a dot for each seed.",
-    "trials_steps": "Training loss by step, all steps and the first 200. One line per model and seed.",
+    "trials_steps": "Training loss by step, all steps and the first 200: a row per trial, a line per seed.",
     "trials_best": "By step, the validation loss of each trial, and what its best checkpoint was chosen by "
-    "where that is something else.",
+    "where that is something else: a panel per trial, a line per seed.",
 }
 FIRST = 200  # steps
 
@@ -28,7 +40,7 @@ Rows = list[dict[str, float]]
 
 
 def draw_trials(layout: Layout, folder: str | Path, *, matrix: str | Path) -> None:
-    """Draw ``<name>.svg`` for every one of :data:`FIGURES`.
+    """Draw ``<name>.svg`` and ``<name>.pdf`` for every one of :data:`FIGURES`.
 
     They show ``matrix.csv``, and ``training.json``, ``history.csv`` and ``steps.csv`` of models.
     """
@@ -49,60 +61,59 @@ def draw_trials(layout: Layout, folder: str | Path, *, matrix: str | Path) -> No
 
 def metric_by_trial(cells: list[Cell], study: Experiment, path: Path) -> None:
     """The comparison's metric of each trial, and of what they are held against, on every test set."""
-    metric = metric_named(study.comparison.metric)
+    metric, sets = metric_named(study.comparison.metric), study.test_set_names
     models = [*dict.fromkeys(filter(None, map(study.baseline_of, study.trials))), *study.trials]
-    with canvas(path, 6.4, 3.8) as axes:
-        for place, test_set in enumerate(study.test_set_names):
-            apart = (place - (len(study.test_set_names) - 1) / 2) * 0.12
+    with canvas(path, _height(models, len(sets))) as [axes]:
+        for place, test_set in enumerate(sets):
+            apart = (place - (len(sets) - 1) / 2) * 0.7 / len(sets)
             which = {"test_set": test_set, "metric": study.comparison.metric}
-            found = [(x, find_cell(cells, model=one, **which)) for x, one in enumerate(models)]
-            there = [(x + apart, cell) for x, cell in found if cell and cell.mean is not None]
+            found = [(y, find_cell(cells, model=one, **which)) for y, one in enumerate(models)]
+            there = [(y + apart, cell) for y, cell in found if cell and cell.mean is not None]
             shade = COLOURS[(place + 1) % len(COLOURS)]
-            for x, cell in there:
+            for y, cell in there:
                 if cell.low is not None and cell.high is not None:
-                    axes.plot([x, x], [cell.low, cell.high], color=shade, linewidth=2.5, alpha=0.4)
+                    axes.plot([cell.low, cell.high], [y, y], color=shade, linewidth=1.5)
             axes.plot(
-                [x for x, _ in there], [cell.mean for _, cell in there], color=shade, linewidth=1,
-                marker=MARKERS[place % len(MARKERS)], markersize=5, label=short(study.set_label(test_set)),
+                [cell.mean for _, cell in there], [y for y, _ in there], marker(place), color=shade,
+                markersize=5, label=short(study.set_label(test_set)),
             )  # fmt: skip
-        _trials_below(axes, study, models)
-        axes.set_ylabel(f"{metric.label} ({metric.wish})")
+        _trials_beside(axes, study, models)
+        axes.set_xlabel(f"{metric.label} ({metric.wish})")
         axes.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
 
 
 def losses_by_trial(facts: Mapping[Run, Any], study: Experiment, path: Path) -> None:
     """Final training loss and best validation loss of each trial."""
-    with canvas(path, 6.4, 3.8) as axes:
+    with canvas(path, _height(study.trials, 2)) as [axes]:
         for place, (key, label) in enumerate(
             {"final_training_loss": "training", "best_validation_loss": "validation"}.items()
         ):
             points = [
-                (study.trials.index(model) + (place - 0.5) * 0.2, said[key])
+                (said[key], study.trials.index(model) + (place - 0.5) * 0.3)
                 for (model, _), said in facts.items()
                 if said.get(key) is not None
             ]
             if points:
                 shade = COLOURS[1 + place]
-                axes.plot(*zip(*points, strict=True), MARKERS[place], color=shade, label=label)
-        _trials_below(axes, study, study.trials)
-        axes.margins(y=0.15)
-        axes.set_ylim(bottom=0)
-        axes.set_ylabel("nats per token")
+                axes.plot(*zip(*points, strict=True), marker(place), color=shade, label=label)
+        _trials_beside(axes, study, study.trials)
+        axes.margins(x=0.1)
+        axes.set_xlim(left=0)
+        axes.set_xlabel("nats per token")
         axes.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
 
 
 def loss_by_step(curves: Mapping[Run, Rows], study: Experiment, path: Path) -> None:
-    """Training loss by step: all steps, and the first 200."""
-    with canvas(path, 6.4, 3.4, columns=2) as both:
-        for axes, last, title in (
-            (both[0], None, "All steps"),
-            (both[1], FIRST, f"First {FIRST} steps"),
-        ):
-            _lines(axes, curves, study, "train_loss", last=last)
-            axes.set_title(title)
-            axes.set_ylim(bottom=0)
-        both[0].set_ylabel("training loss (nats per answer token)")
-        both[0].legend(fontsize="small")
+    """Training loss by step: a row of panels per trial, of all steps and of the first 200."""
+    ends = {"All steps": inf, f"First {FIRST} steps": FIRST}
+    with _by_trial(path, study, [*ends], sharey=True, sharex="col") as every:
+        for row, model in zip(every, study.trials, strict=True):
+            for axes, last in zip(row, ends.values(), strict=True):
+                _seeds(axes, curves, study, model, "train_loss", last=last)
+        for axes, last in zip(every[0], ends.values(), strict=True):
+            axes.set_xlim(left=0, right=None if last == inf else last)
+        every[0][0].set_ylim(bottom=0)
+        every[0][0].figure.supylabel("training loss (nats per answer token)", size="medium")
 
 
 def by_step(
@@ -110,50 +121,57 @@ def by_step(
 ) -> None:
     """Validation loss by step; beside it what checkpoints were chosen by, a panel for each metric."""
     chosen = {run: said.get("best_by", "validation_loss") for run, said in facts.items()}
-    others = sorted({*chosen.values()} - {"validation_loss"})
-    with canvas(path, 6.4, 3.4, columns=1 + len(others)) as panels:
-        every = panels if others else [panels]
-        for axes, key in zip(every, ["validation_loss", *others], strict=True):
-            some = {run: rows for run, rows in histories.items() if any(key in row for row in rows)}
-            _lines(axes, some, study, key, marker="o")
-            axes.set_title(
-                metric_named(key).label if key in METRICS else key.replace("_", " ").capitalize()
-            )
-        every[0].set_ylim(bottom=0)
-        every[0].legend(fontsize="small")
+    keys = ["validation_loss", *sorted({*chosen.values()} - {"validation_loss"})]
+    named = [metric_named(k).label if k in METRICS else _words(k) for k in keys]
+    if len(keys) == 1:
+        with panels(path, [*map(study.model_label, study.trials)]) as alone:
+            for axes, model in zip(alone, study.trials, strict=False):
+                _seeds(axes, histories, study, model, *keys, marker="o")
+            alone[0].figure.supylabel(named[0], size="medium")
+        return
+    with _by_trial(path, study, named, sharex=True, sharey="col") as every:
+        for row, model in zip(every, study.trials, strict=True):
+            for axes, key in zip(row, keys, strict=True):
+                _seeds(axes, histories, study, model, key, marker="o")
+        every[0][0].set_xlim(left=0)
+        every[0][0].set_ylim(bottom=0)
 
 
-def _lines(
-    axes: Any,
-    runs: Mapping[Run, Rows],
-    study: Experiment,
-    key: str,
-    *,
-    last: int | None = None,
-    marker: str | None = None,
+@contextmanager
+def _by_trial(
+    path: Path, study: Experiment, named: Sequence[str], **shared: Any
+) -> Iterator[list[list[Any]]]:
+    """Rows of panels, one per trial; what stands in a column is named above it."""
+    across, labels = len(named), [*map(study.model_label, study.trials)]
+    with canvas(path, 0.6 + 1.4 * len(labels), across, len(labels), **shared) as every:
+        rows = [every[place : place + across] for place in range(0, len(every), across)]
+        for place, (row, label) in enumerate(zip(rows, labels, strict=True)):
+            for axes, name in zip(row, named, strict=True):
+                axes.set_title(f"{name}\n{short(label)}" if place == 0 else short(label))
+                axes.grid()
+        for axes in rows[-1]:
+            axes.set_xlabel("step")
+        yield rows
+
+
+def _seeds(
+    axes: Any, runs: Mapping[Run, Rows], study: Experiment, model: str, key: str, **how: Any
 ) -> None:
-    """A line for each run; models are named once."""
-    named = set()
-    for (model, _), rows in runs.items():
-        points = [
-            (row["step"], row[key])
-            for row in rows
-            if key in row and row["step"] <= (last or row["step"])
-        ]
-        if points:
-            label = None if model in named else short(study.model_label(model))
-            axes.plot(
-                *zip(*points, strict=True), color=colour(study, model), label=label, linewidth=1.2,
-                alpha=0.85, marker=marker or ("o" if len(points) == 1 else None), markersize=3,
-            )  # fmt: skip
-            named.add(model)
-    axes.set_xlabel("step")
-    axes.set_xlim(left=0, right=last)
-    axes.grid()
+    """A line for each seed of a model."""
+    for (of, _), rows in runs.items():
+        if of == model:
+            curve(axes, rows, key, color=colour(study, model), **how)
 
 
-def _trials_below(axes: Any, study: Experiment, models: Sequence[str]) -> None:
-    labels = [short(study.model_label(model)) for model in models]
-    axes.set_xticks(range(len(models)), labels, rotation=30, ha="right", rotation_mode="anchor")
-    axes.set_xlim(-0.6, len(models) - 0.4)
-    axes.grid(axis="y")
+def _words(key: str) -> str:
+    return key.replace("_", " ").capitalize()
+
+
+def _height(models: Sequence[str], sets: int) -> float:
+    """Inches of a figure with a row per model, in which so many marks stand one above the other."""
+    return 1.2 + len(models) * max(0.3, 0.14 * sets)
+
+
+def _trials_beside(axes: Any, study: Experiment, models: Sequence[str]) -> None:
+    bare_ticks(axes, range(len(models)), [study.model_label(model) for model in models])
+    axes.set_ylim(len(models) - 0.4, -0.6)

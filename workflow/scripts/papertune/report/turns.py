@@ -9,7 +9,7 @@ from papertune.jobs.scratch import scratch
 from papertune.metrics import metric_named
 from papertune.pairfile import read_pairs
 from papertune.records import Score, read_records, to_line
-from papertune.report.numbers import NONE, explained, interval
+from papertune.report.numbers import explained, interval
 from papertune.report.table import Table, read_table, write_table
 from papertune.scores.comparing import compare
 from papertune.scores.matrix import Cell, find_cell
@@ -36,7 +36,7 @@ def write_turns(layout: Layout, folder: str | Path) -> Table:
 def read_turns(layout: Layout) -> Table | None:
     """What :func:`write_turns` wrote of an experiment that has conversations."""
     path = layout.further_tables().get("turns")
-    return read_table(path, "By turn of a conversation", left=2) if path else None
+    return read_table(path) if path else None
 
 
 def turns_table(cells: list[Cell], layout: Layout, turns: dict[str, dict[str, int]]) -> Table:
@@ -49,8 +49,8 @@ def turns_table(cells: list[Cell], layout: Layout, turns: dict[str, dict[str, in
             found = [
                 find_cell(cells, **which, test_set=_part(test_set, n)) for n in range(most + 1)
             ]
-            shown = [interval(cell) if cell else NONE for cell in found]
-            rows.append([study.set_label(test_set), study.model_label(model), *shown])
+            labels = study.set_label(test_set), study.model_label(model)
+            rows.append([*labels, *map(interval, found)])
     names = [f"Turn {n + 1}{' and later' * (n == LAST - 1)}" for n in range(most + 1)]
     title = (
         f"{metric_named(study.comparison.metric).label} by turn; a model has its own earlier answers "

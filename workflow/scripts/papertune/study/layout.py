@@ -125,7 +125,7 @@ class Layout(Asked):
 
     def reproduced(self, line: Line) -> list[str]:
         """The tables and figures that stand beside a line of the report that is reproduced."""
-        endings = {"tables": "csv", "figures": "svg"}
+        endings = {"tables": "json", "figures": "svg"}
         found = (one.partition("/") for one in line.ours)
         return [
             f"{self.root}/{kind}/{name}.{endings[kind]}"
@@ -156,7 +156,7 @@ class Layout(Asked):
             "filter": study.filter,
             "turns": study.talks,
         }
-        return {name: f"{self.root}/tables/{name}.csv" for name, one in there.items() if one}
+        return {name: f"{self.root}/tables/{name}.json" for name, one in there.items() if one}
 
     def cards(self) -> list[str]:
         """The cards of all datasets."""
