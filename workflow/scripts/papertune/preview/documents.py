@@ -1,5 +1,6 @@
 """A few documents of a study, found as the run will find them: what is asked is asked once."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,9 +92,9 @@ def find_some(layout: Layout, folder: Path, store: Path) -> Found:
 def assumed(layout: Layout, found: Found, folder: Path) -> Layout:
     """A layout in which each year that is not listed yet has as many documents as the one that is.
 
-    Its files, links in the folder, are for what counts documents alone.
+    It lies in the folder, for what counts documents: folders of results are links, listings copies.
     """
-    for path in Path(layout.results).glob("*/*"):
+    for path in Path(layout.results).glob("*/*/"):
         study = path.parent.name
         if (study, path.name) != (layout.name, "listings"):
             (folder / study).mkdir(exist_ok=True)
@@ -101,7 +102,7 @@ def assumed(layout: Layout, found: Found, folder: Path) -> Layout:
     made = replace(layout, results=str(folder))
     for part, name in layout.by_year("listings").items():
         known = Path(name) if Path(name).exists() else found.listings.get(part)
-        link = Path(made.by_year("listings")[part])
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to((known or found.listings[found.part]).absolute())
+        copy = Path(made.by_year("listings")[part])
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(known or found.listings[found.part], copy)
     return made
