@@ -15,7 +15,7 @@ from papertune.preview.documents import Found
 from papertune.records import Pair, Rejection, read_records
 from papertune.study import uses
 from papertune.study.layout import Layout
-from papertune.study.settings import PromptedGenerator
+from papertune.study.settings import Base, PromptedGenerator
 from papertune.study.splits import SplitOf
 
 SHOWN = 5  # pairs of a writer
@@ -50,6 +50,12 @@ def calls_of(layout: Layout, writer: str, documents: int) -> int:
     return documents * one.candidates * one.attempts
 
 
+def how_to_bring(base: Base | None) -> str:
+    """The command that brings or makes a base; of a model that is none of them, too."""
+    rule = "pretrain" if base and base.pretrain else "convert" if base and base.made else "download"
+    return f"snakemake --until {rule}_base"
+
+
 def try_writer(
     layout: Layout, writer: str, found: Found, folder: Path, store: Path, threads: int
 ) -> Tried:
@@ -60,8 +66,9 @@ def try_writer(
     """
     model = layout.generator_model(writer)
     if model and not Path(model).exists():
-        rule = "pretrain_base" if model.startswith(layout.root) else "download_base"
-        return Tried(writer, why=f"its model is not there: snakemake --until {rule}")
+        study = layout.experiment
+        base = study.bases.get(study.generators[writer].base_in(study.bases))
+        return Tried(writer, why=f"its model is not there: {how_to_bring(base)}")
     splits = [split for name, split in layout.generated if name == writer]
     given = uses.synthesize(layout, writer, found.split if found.split in splits else splits[0])
     arguments = given.arguments | {"mine": SplitOf.of(found.split, layout.experiment.splits)}

@@ -12,6 +12,7 @@ from papertune.examples.forms import Form, read_examples
 from papertune.examples.prompts import Fit
 from papertune.examples.tokens import MASKED, pad
 from papertune.models.loading import context_of, load_config, load_tokenizer
+from papertune.preview.pairs import how_to_bring
 from papertune.records import Pair
 from papertune.study.layout import Layout
 from papertune.study.passing import answering_of
@@ -87,9 +88,7 @@ def _read(read: Reading, layout: Layout, model: str, pairs: Mapping[str, Sequenc
     template, sets = next(iter(by_template.items()))
     read.prompt = str(answer_prompt(template, asked(sets)[0]))
     if not (base / "config.json").exists():
-        made = study.bases[read.base]
-        rule = "pretrain" if made.pretrain else "convert" if made.made else "download"
-        read.missing = f"base not there: snakemake --until {rule}_base"
+        read.missing = f"base not there: {how_to_bring(study.bases[read.base])}"
         return
     tokenizer, config = load_tokenizer(base), load_config(base)
     if model in study.trained:
