@@ -54,8 +54,5 @@ rule preview:
         web=1,
     params:
         submits=workflow.resource_settings.nodes is not None,
-    message:
-        "Preview: five documents of one listing, pairs about them by each writer, what models read of "
-        "these, and estimates for the whole; what is asked is kept for the run."
     script:
         "../scripts/preview.py"
