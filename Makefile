@@ -20,7 +20,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --gene
   --override requirements/torch-is-apart.txt --no-emit-package torch --no-emit-package pip --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models study reports tracking live chat doctor plan profile bundle unbundle export compare container install test docs bench lint lock audit format schema readme changelog release clean
+.PHONY: help demo models study reports tracking live chat doctor plan preview profile bundle unbundle export compare container install test docs bench lint lock audit format schema readme changelog release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -102,6 +102,9 @@ doctor: .venv/installed ## check this machine, the cluster and what EXPERIMENTS=
 
 plan: .venv/installed ## show what EXPERIMENTS=... would submit, and its GPU-hours
 	@$(BIN)/python workflow/scripts/plan.py --profile $(or $(PROFILE),profiles/slurm) $(STUDY)
+
+preview: .venv/installed ## show five documents, pairs and prompts of EXPERIMENTS=..., and what the whole will take
+	@$(BIN)/snakemake preview --quiet host progress rules $(STUDY)
 
 profile: .venv/installed ## put PROFILE=profiles/ours where `snakemake --profile slurm` finds it; CALLED=... is another name
 	@PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.cluster.profile $(or $(PROFILE),$(firstword $(wildcard profiles/ours) profiles/slurm)) $(or $(CALLED),slurm)

@@ -113,6 +113,11 @@ if workflow.is_main_process:
         or any(argument.startswith(LOOKS) for argument in sys.argv[1:])
     ):
         settle_leftovers()
+    if workflow.output_settings.dryrun and "preview" in sys.argv:
+        print(
+            "The preview would list one year, find five documents, have each writer write about these, "
+            "and show that, what models read, and estimates; what is asked is kept for the run."
+        )
     if workflow.output_settings.dryrun and (path := os.environ.get("PAPERTUNE_PLAN")):
         from papertune.report.size import show_size  # no other start needs it
 

@@ -39,3 +39,20 @@ rule prune:
 rule doctor:
     """checks of this machine, the cluster and what the experiments need"""
     localrule: True
+
+
+# Everything that is asked goes to the store, where the run that follows finds it.
+rule preview:
+    """five documents, pairs by each writer, what models read, and what the whole will take"""
+    log:
+        "logs/preview.log",
+    localrule: True
+    conda:
+        "../../envs/preview.yaml"
+    threads: 2
+    resources:
+        web=1,
+    params:
+        submits=workflow.resource_settings.nodes is not None,
+    script:
+        "../scripts/preview.py"

@@ -125,6 +125,8 @@ def load_libraries():
 def tell_remaining():
     """Tell now and then, as long as this run goes on, how long it still takes on this machine."""
     jobs = [job for job in workflow.dag.needrun_jobs() if job.output]
+    if not jobs:  # a command says itself what it does
+        return
     places = {job: place for place, job in enumerate(jobs)}
     planned = []
     for job in jobs:

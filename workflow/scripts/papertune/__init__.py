@@ -28,4 +28,5 @@ ROOMS = (
     "cluster",
     "chat",
     "report",
+    "preview",
 )

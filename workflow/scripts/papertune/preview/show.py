@@ -1,0 +1,160 @@
+"""A preview as text: what strangers and models wrote is told as it may be shown."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from papertune.cluster.machine import Room
+from papertune.errors import PapertuneError, one_line, shown
+from papertune.jobs.scratch import scratch
+from papertune.preview.documents import Found, assumed, find_some
+from papertune.preview.estimates import estimates, spent
+from papertune.preview.pairs import Tried, calls_of, try_writer
+from papertune.preview.tokens import Reading, Tokens, readings
+from papertune.records import Pair
+from papertune.study.layout import Layout
+
+LONG = 160  # characters of a text of others on a line
+UNDERLINED = "\x1b[4m", "\x1b[24m"
+BRACKETS = "⟦", "⟧"
+Say = Callable[[str], None]
+
+
+def preview(
+    layout: Layout, *, store: str, room: Room, say: Say, threads: int, terminal: bool, submits: bool
+) -> None:
+    """Show a study before anything large is begun, part by part as it is known.
+
+    Args:
+        room: Bytes that a task is given, where that is known.
+        say: Takes a line that may be shown.
+        terminal: Whether lines may be underlined.
+        submits: The study's long jobs go to a cluster.
+
+    Raises:
+        PapertuneError: no document is found, or a tokenizer cannot be used.
+    """
+
+    def tell(lines: Iterator[str]) -> None:
+        for line in lines:
+            say(line)
+
+    with scratch("preview") as folder:
+        say(f"== {layout.name}: documents")
+        found = find_some(layout, folder, Path(store))
+        tell(_documents(found))
+        tried = []
+        for writer in dict(layout.generated):
+            calls = calls_of(layout, writer, len(found.documents))
+            costs = f" (at most {calls} calls, fewer where the store has them)" if calls else ""
+            say(f"\n== pairs by {writer}{costs}")
+            tried.append(try_writer(layout, writer, found, folder, Path(store), threads))
+            tell(_pairs(tried[-1]))
+        say("\n== what models read")
+        pairs = {one.writer: one.shown for one in tried if one.shown}
+        tell(_readings(layout, pairs, UNDERLINED if terminal else BRACKETS))
+        say("\n== estimates for the whole study")
+        (folder / "results").mkdir()
+        whole = assumed(layout, found, folder / "results")
+        tell(map(shown, estimates(whole, found, tried, room, store, submits)))
+
+
+def _documents(found: Found) -> Iterator[str]:
+    yield f"{len(found.documents)} of {found.listed} of {found.part} that are of the split {found.split}"
+    for one in found.documents:
+        yield f"  {one.id}  {_short(one.title)}"
+        yield f"    {len(one.text):,} characters: {_short(one.text)}"
+    for lost in found.lost:
+        yield f"  without a text: {_short(lost.detail or lost.key)} ({_short(lost.reason)})"
+
+
+def _pairs(tried: Tried) -> Iterator[str]:
+    if tried.why:
+        yield f"none: {shown(tried.why)}"
+        return
+    for pair in tried.shown:
+        yield f"  Q  {one_line(pair.question)}"
+        yield f"  A  {one_line(pair.answer)}"
+    yield (
+        f"{len(tried.shown)} of {len(tried.pairs)} pairs; {tried.requests} requests now, "
+        f"{spent(tried.seconds)}"
+    )
+    reasons = Counter(one.reason for one in tried.rejected)
+    for reason, count in sorted(reasons.items()):
+        first = next(one for one in tried.rejected if one.reason == reason)
+        yield f"  rejected: {_short(reason)} ({count}), such as {_short(first.detail or first.key)}"
+    if not reasons:
+        yield "  rejected: none"
+
+
+def _readings(
+    layout: Layout, pairs: dict[str, list[Pair]], marks: tuple[str, str]
+) -> Iterator[str]:
+    if not pairs:
+        yield "unknown: no writer wrote a pair"
+        return
+    for one in readings(layout, pairs):
+        yield f"-- {', '.join(one.models)} (base {one.base})"
+        if one.missing:
+            yield f"{one.missing}; what is read as a text:"
+            yield shown(one.prompt)
+        else:
+            yield from _with_tokens(one, marks)
+
+
+def _with_tokens(one: Reading, marks: tuple[str, str]) -> Iterator[str]:
+    if one.trained:
+        counted = sum(counts for _, counts in one.trained)
+        yield (
+            f"In training: {len(one.trained)} tokens, of which the loss counts {counted} "
+            f"({marks[0]}so marked{marks[1]}):"
+        )
+        yield marked(one.trained, marks)
+        yield (
+            f"Of {one.examples} pairs {one.cut} lose the end of their text at {one.most} tokens, and "
+            f"{one.left_out} are left out."
+        )
+    most = "any number" if one.room is None else f"at most {one.room}"
+    for question in one.asked:
+        yield (
+            f"When it is asked {', '.join(question.sets)}: {len(question.tokens)} tokens, of {most}; "
+            f"of {question.of} questions {question.cut} lose the end of their text, and "
+            f"{question.unfit} have no room:"
+        )
+        yield marked(question.tokens, marks)
+
+
+def marked(tokens: Tokens, marks: tuple[str, str]) -> str:
+    """The text of tokens as it may be shown, with marks around what the loss counts."""
+    text, open_ = [], False
+    for piece, counts in tokens:
+        if counts != open_:
+            text.append(marks[0] if counts else marks[1])
+        text.append(shown(piece))
+        open_ = counts
+    return "".join([*text, marks[1] * open_])
+
+
+def _short(text: str) -> str:
+    line = one_line(text)
+    return line if len(line) <= LONG else f"{line[: LONG - 1]}…"
+
+
+def preview_all(layouts: list[Layout], say: Say, **how: Any) -> None:
+    """Show several, as :func:`preview`; one that cannot be shown keeps none of the others back.
+
+    Raises:
+        PapertuneError: at the end, what was wrong with the last that could not be shown.
+    """
+    failed: PapertuneError | None = None
+    for layout in layouts:
+        if failed:
+            say(str(failed))
+        try:
+            preview(layout, say=say, **how)
+            say(f"\nnext: snakemake --config experiments={layout.name}\n")
+        except PapertuneError as error:
+            failed = error
+    if failed:
+        raise failed
