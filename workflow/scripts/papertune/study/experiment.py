@@ -4,104 +4,29 @@ from collections.abc import Collection, Iterable
 from string import Template
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from papertune.metrics import METRICS, metric_named
 from papertune.metrics.form import companions, well_formed
 from papertune.study import settings
 from papertune.study.baselines import baseline_of, with_baselines
 from papertune.study.checks import check_optimizers, check_subsets
-from papertune.study.documents import Documents
 from papertune.study.passing import check_samples
 from papertune.study.probes import WITHOUT_TEXT, check_probes, probe_sets
 from papertune.study.prompts import ANSWER_FIELDS, QUESTION, asking_template, read_template
 from papertune.study.recipe import Recipe
+from papertune.study.sections import Sections
 from papertune.study.settings import (
-    Name,
     TestSet,
-    TestSets,
     Training,
-    added,
-    cosmetic,
     writers,
 )
 from papertune.study.settings.notation import expand, nearest
 from papertune.study.test_sets import check_test_sets
-from papertune.study.tracking import Tracker
 
 
-class Experiment(Documents):
+class Experiment(Sections):
     """One study: one file ``config/experiments/<name>.yaml``."""
-
-    instruction: str = Field(
-        "Read the abstract and answer the question", description="the first field of every pair"
-    )
-    prompt: str = Field("workflow/prompts/answer.txt", description="template of what a model reads")
-    generators: dict[Name, settings.Generator] = Field(
-        min_length=1, description="name → what writes question–answer pairs"
-    )
-    dataset: settings.Writers = Field(
-        "", description="the generator whose pairs train, or several; the first where empty"
-    )
-    union: settings.HowMany = added(
-        "equal",
-        description="pairs of several writers: as many as the one with the fewest has, or all",
-    )
-    test_sets: TestSets = Field(
-        [], description="generators of test sets, all where it is empty; or the sets by name"
-    )
-    probes: dict[Name, settings.Probe] = added(
-        {}, description="a few questions whose answers are shown side by side, and rated"
-    )
-    ratings: str = added("", description="files of what people rated, such as ratings/*.json")
-    bases: dict[Name, settings.Base] = Field(min_length=1, description="name → base language model")
-    training: Training = Field(Training(), description="hyperparameters that all models share")
-    models: dict[settings.ModelName, settings.Model] = Field(
-        min_length=1, description="name → base, method and settings of a model"
-    )
-    seeds: settings.Seeds = Field(
-        [1], min_length=1, description="one training run of each model for each seed"
-    )
-    tracking: Tracker = cosmetic(
-        "", description="whom trainings tell losses and scores while they run: trackio, for example"
-    )
-    answering: settings.Answering = Field(settings.Answering(), description="how models answer")
-    embedder: settings.Embedder = Field(
-        settings.Embedder(),
-        description="the sentence-embedding model that similarity is measured with",
-    )
-    embedders: dict[Name, settings.Embedder] = added(
-        {}, description="further ones by name: each has a metric similarity@NAME"
-    )
-    metrics: list[str] = Field(
-        ["similarity", "bleu", "rouge_l", "token_f1"],
-        min_length=1,
-        description="what answers are scored by",
-    )
-    programs: settings.Programs = added(
-        settings.Programs(),
-        description="how answers that are Python programs are run with their tests",
-    )
-    comparison: settings.Comparison = Field(
-        settings.Comparison(), description="how models are held against their baselines"
-    )
-    reproduces: settings.Reproduction | None = cosmetic(
-        None, description="the report, for the page of all of them"
-    )
-    published: list[settings.Published] = Field(
-        [], description="published tables, shown beside what was measured"
-    )
-    filter: settings.QuestionFilter | None = added(
-        None, description="tells the study's questions from others; none is learned where null"
-    )
-    records: settings.Records = cosmetic(
-        settings.Records(), description="of the files of chats that `snakemake records` writes"
-    )
-    export: list[str] = Field([], description="models to export; all trained ones where empty")
-    compute: settings.Compute = Field(
-        settings.Compute(),
-        description="what jobs that run a language model ask for; no result depends on it",
-    )
 
     @model_validator(mode="before")
     @classmethod
