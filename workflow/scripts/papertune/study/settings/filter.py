@@ -37,7 +37,7 @@ class UnrelatedDataset(UnrelatedRows):
     """A data set of the Hugging Face Hub."""
 
     kind: Literal["hub_dataset"]
-    dataset: OnHub = Field(description="owner/name")
+    dataset: OnHub = Field(description="the data set on the Hub, owner/name")
     revision: Commit = Field(description="a commit, 40 hex digits")
     config: str = Field("", description="configuration of the data set; empty: its default")
     split: str = Field("train", description="split of the data set that is read")

@@ -34,7 +34,7 @@ class Architecture(Settings):
     activation: Literal["relu", "gelu", "silu"] = Field(
         "relu", description="activation function of the feed-forward layers"
     )
-    context: int = Field(256, ge=32, description="tokens")
+    context: int = Field(256, ge=32, description="most tokens that the base reads at once")
     init_std: float = Field(
         0.02, gt=0, le=1, description="standard deviation of the initial weights"
     )

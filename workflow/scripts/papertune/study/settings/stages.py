@@ -58,7 +58,7 @@ class Fetching(Settings):
 
     contact: str = cosmetic("", description="e-mail or url for servers; else $PAPERTUNE_CONTACT")
     delay: float = cosmetic(1.0, ge=0, description="seconds between two requests to one host")
-    timeout: float = cosmetic(30.0, gt=0, description="seconds")
+    timeout: float = cosmetic(30.0, gt=0, description="seconds until a request is given up")
     retries: int = cosmetic(
         5, ge=0, description="further requests after errors that pass, with growing pauses"
     )
