@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from papertune.study import settings
 from papertune.study.settings import Part, Settings, Splits, Years, cosmetic
@@ -11,11 +11,15 @@ from papertune.study.settings import Part, Settings, Splits, Years, cosmetic
 class Documents(Settings):
     """The part of an experiment that says so."""
 
-    title: str = cosmetic("")
+    title: str = cosmetic("", description="title of the report; without one, the experiment's name")
     question: str = cosmetic("", description="what the study asks, shown on top of the report")
-    source: settings.Source
-    fetching: settings.Fetching = settings.Fetching()
-    splits: Splits
+    source: settings.Source = Field(description="where documents come from")
+    fetching: settings.Fetching = Field(
+        settings.Fetching(), description="how pages and APIs are asked for texts that listings lack"
+    )
+    splits: Splits = Field(
+        description="which years, or which share of the documents, train and which test"
+    )
     expected: int | None = cosmetic(
         None, ge=1, description="documents of the study, for estimates until they are listed"
     )

@@ -4,77 +4,29 @@ from collections.abc import Collection, Iterable
 from string import Template
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from papertune.metrics import METRICS, metric_named
 from papertune.metrics.form import companions, well_formed
 from papertune.study import settings
 from papertune.study.baselines import baseline_of, with_baselines
 from papertune.study.checks import check_optimizers, check_subsets
-from papertune.study.documents import Documents
 from papertune.study.passing import check_samples
 from papertune.study.probes import WITHOUT_TEXT, check_probes, probe_sets
 from papertune.study.prompts import ANSWER_FIELDS, QUESTION, asking_template, read_template
 from papertune.study.recipe import Recipe
+from papertune.study.sections import Sections
 from papertune.study.settings import (
-    Name,
     TestSet,
-    TestSets,
     Training,
-    added,
-    cosmetic,
     writers,
 )
 from papertune.study.settings.notation import expand, nearest
 from papertune.study.test_sets import check_test_sets
-from papertune.study.tracking import Tracker
 
 
-class Experiment(Documents):
+class Experiment(Sections):
     """One study: one file ``config/experiments/<name>.yaml``."""
-
-    instruction: str = "Read the abstract and answer the question"
-    prompt: str = Field("workflow/prompts/answer.txt", description="template of what a model reads")
-    generators: dict[Name, settings.Generator] = Field(min_length=1)
-    dataset: settings.Writers = Field(
-        "", description="the generator whose pairs train, or several; the first where empty"
-    )
-    union: settings.HowMany = added(
-        "equal",
-        description="pairs of several writers: as many as the one with the fewest has, or all",
-    )
-    test_sets: TestSets = Field(
-        [], description="generators of test sets, all where it is empty; or the sets by name"
-    )
-    probes: dict[Name, settings.Probe] = added(
-        {}, description="a few questions whose answers are shown side by side, and rated"
-    )
-    ratings: str = added("", description="files of what people rated, such as ratings/*.json")
-    bases: dict[Name, settings.Base] = Field(min_length=1)
-    training: Training = Training()
-    models: dict[settings.ModelName, settings.Model] = Field(min_length=1)
-    seeds: settings.Seeds = Field([1], min_length=1)
-    tracking: Tracker = cosmetic(
-        "", description="whom trainings tell losses and scores while they run: trackio, for example"
-    )
-    answering: settings.Answering = settings.Answering()
-    embedder: settings.Embedder = settings.Embedder()
-    embedders: dict[Name, settings.Embedder] = added(
-        {}, description="further ones by name: each has a metric similarity@NAME"
-    )
-    metrics: list[str] = Field(["similarity", "bleu", "rouge_l", "token_f1"], min_length=1)
-    programs: settings.Programs = added(settings.Programs())
-    comparison: settings.Comparison = settings.Comparison()
-    reproduces: settings.Reproduction | None = cosmetic(
-        None, description="the report, for the page of all of them"
-    )
-    published: list[settings.Published] = []
-    filter: settings.QuestionFilter | None = added(
-        None, description="tells the study's questions from others; none is learned where null"
-    )
-    records: settings.Records = cosmetic(settings.Records())
-    export: list[str] = Field([], description="models to export; all trained ones where empty")
-    compute: settings.Compute = settings.Compute()
 
     @model_validator(mode="before")
     @classmethod

@@ -37,8 +37,6 @@ from papertune.study.settings.models import (
     ASKED,
     MODEL_NAME,
     PARTS,
-    Architecture,
-    Corpus,
     ExampleForm,
     Freeze,
     HowMany,
@@ -46,12 +44,11 @@ from papertune.study.settings.models import (
     MethodName,
     Model,
     ModelName,
-    Pretraining,
     Quantization,
     Subset,
-    Tokenizer,
     Training,
 )
+from papertune.study.settings.pretraining import Architecture, Corpus, Pretraining, Tokenizer
 from papertune.study.settings.probes import Probe
 from papertune.study.settings.programs import Programs
 from papertune.study.settings.reproduction import Reproduction

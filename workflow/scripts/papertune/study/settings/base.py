@@ -209,8 +209,8 @@ def identity_of(value: Any) -> Any:
 class Years(Settings):
     """Years from first to last, both included."""
 
-    first: int = Field(alias="from", ge=1600, le=2200)
-    last: int = Field(alias="to", ge=1600, le=2200)
+    first: int = Field(alias="from", ge=1600, le=2200, description="first year, included")
+    last: int = Field(alias="to", ge=1600, le=2200, description="last year, included")
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from papertune.identity import fingerprint
 from papertune.study.settings.base import CommitOrNone, Like, OnHubOrNone, Settings, added
-from papertune.study.settings.models import Pretraining
+from papertune.study.settings.pretraining import Pretraining
 
 Distribution = Annotated[
     str,
@@ -58,14 +58,22 @@ class Base(Settings):
     """
 
     one_of = ("hub", "path", "gguf", "package", "pretrain")
-    hub: OnHubOrNone = ""
-    revision: CommitOrNone = ""
-    path: str = ""
+    hub: OnHubOrNone = Field("", description="the base's id on the Hub; needs a revision")
+    revision: CommitOrNone = Field(
+        "",
+        description=(
+            "commit of the model on the Hub, 40 hex digits; empty for a local folder or a "
+            "name that needs none"
+        ),
+    )
+    path: str = Field("", description="folder of a base on disk")
     gguf: str = added(
         "", description="a file of llama.cpp's or Ollama's; a model folder is made of it"
     )
     package: Packaged | None = added(None, description="a Python package that has such a file")
-    pretrain: Pretraining | None = None
+    pretrain: Pretraining | None = Field(
+        None, description="a base that is pre-trained here from scratch; null: none"
+    )
 
     @property
     def origin(self) -> str:

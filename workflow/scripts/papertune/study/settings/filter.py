@@ -23,7 +23,9 @@ class UnrelatedTable(UnrelatedRows):
     """A local CSV, TSV, JSONL, JSON or Parquet file."""
 
     kind: Literal["table"]
-    path: str = Field(min_length=1)
+    path: str = Field(
+        min_length=1, description="local table of questions: CSV, TSV, JSONL, JSON or Parquet"
+    )
 
     @property
     def file(self) -> Path:
@@ -35,19 +37,23 @@ class UnrelatedDataset(UnrelatedRows):
     """A data set of the Hugging Face Hub."""
 
     kind: Literal["hub_dataset"]
-    dataset: OnHub = Field(description="owner/name")
+    dataset: OnHub = Field(description="the data set on the Hub, owner/name")
     revision: Commit = Field(description="a commit, 40 hex digits")
-    config: str = ""
-    split: str = "train"
+    config: str = Field("", description="configuration of the data set; empty: its default")
+    split: str = Field("train", description="split of the data set that is read")
 
 
 class UnrelatedStudy(Settings):
     """The questions of one generator of another experiment."""
 
     kind: Literal["experiment"]
-    experiment: Name
-    generator: Name
-    split: Literal["train", "validation", "test"] = "train"
+    experiment: Name = Field(description="name of the other experiment")
+    generator: Name = Field(
+        description="generator of the other experiment whose questions are taken"
+    )
+    split: Literal["train", "validation", "test"] = Field(
+        "train", description="split of the other experiment whose questions are taken"
+    )
 
 
 Unrelated = Annotated[

@@ -17,10 +17,19 @@ from papertune.study.settings.servers import ServerSettings
 class Decoding(Settings):
     """How a generator's model writes. Temperature 0 is greedy."""
 
-    temperature: float = Field(0.0, ge=0)
-    top_p: float = Field(1.0, gt=0, le=1)
-    max_new_tokens: int = Field(512, ge=1)
-    seed: int = 1
+    temperature: float = Field(0.0, ge=0, description="of sampling; 0 is greedy decoding")
+    top_p: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description=(
+            "the next token is drawn from the likeliest ones that have this probability together"
+        ),
+    )
+    max_new_tokens: int = Field(
+        512, ge=1, description="most tokens that are written, thoughts included"
+    )
+    seed: int = Field(1, description="seed of what is drawn")
     stop: list[Annotated[str, Field(min_length=1)]] = added(
         [], description="texts: what is written ends before the first of them"
     )
@@ -34,7 +43,7 @@ class GeneratorSettings(Settings):
 
     opened_as: ClassVar[str]  # a module and its :class:`papertune.generators.backends.Backend`
     has_folder: ClassVar[bool] = False  # its model is a folder here, not a name that a server knows
-    label: str = cosmetic("")
+    label: str = cosmetic("", description="name in tables and figures; empty: made from the key")
     pairs: int = Field(3, ge=1, description="pairs asked for per document")
 
     def base_in(self, bases: Mapping[str, Base]) -> str:
@@ -51,7 +60,9 @@ class RulesGenerator(GeneratorSettings):
 
     opened_as: ClassVar[str] = "papertune.generators.backends:DirectBackend"
     backend: Literal["rules"]
-    style: Literal["extractive", "cloze"]
+    style: Literal["extractive", "cloze"] = Field(
+        description="extractive: wh-questions about sentences; cloze: sentences with a gap"
+    )
 
 
 class SourceGenerator(GeneratorSettings):
@@ -65,9 +76,9 @@ class SourceGenerator(GeneratorSettings):
 class PromptedGenerator(GeneratorSettings):
     """What generators with a language model share."""
 
-    model: str
+    model: str = Field(description="the model that writes")
     prompt: str = Field(description="path of a prompt template")
-    decoding: Decoding = Decoding()
+    decoding: Decoding = Field(Decoding(), description="how the model's tokens are chosen")
     attempts: int = Field(2, ge=1, description="at a document, before it is given up")
     candidates: int = added(
         1, ge=1, le=100, description="texts per attempt, of which the best pairs are kept"
@@ -115,8 +126,16 @@ class TransformersGenerator(PromptedGenerator):
     opened_as: ClassVar[str] = "papertune.generators.transformers_backend:TransformersBackend"
     has_folder: ClassVar[bool] = True
     backend: Literal["transformers"]
-    revision: CommitOrNone = ""
-    batch_size: BatchSize = cosmetic("auto")
+    revision: CommitOrNone = Field(
+        "",
+        description=(
+            "commit of the model on the Hub, 40 hex digits; empty for a local folder or a "
+            "name that needs none"
+        ),
+    )
+    batch_size: BatchSize = cosmetic(
+        "auto", description="documents that are asked about at once; auto: what memory holds"
+    )
 
 
 class OpenAIGenerator(PromptedGenerator, ServerSettings):
@@ -128,7 +147,13 @@ class OpenAIGenerator(PromptedGenerator, ServerSettings):
 
     one_of: ClassVar[tuple[str, ...]] = ("url", "serve")
     backend: Literal["openai"]
-    revision: CommitOrNone = added("")
+    revision: CommitOrNone = added(
+        "",
+        description=(
+            "commit of the model on the Hub, 40 hex digits; empty for a local folder or a "
+            "name that needs none"
+        ),
+    )
 
     @property
     def has_folder(self) -> bool:  # type: ignore[override]

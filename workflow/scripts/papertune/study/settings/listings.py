@@ -98,8 +98,10 @@ class DemoSource(ListedSource):
     lister = "papertune.collect.listings.dblp:list_documents"
     url: ClassVar[str] = "http://index.papertune.example/db/conf/pt/pt{year}.html"
     kind: Literal["demo"]
-    seed: int = 1
-    papers_per_year: int = Field(12, ge=1, le=40)  # names of its papers are set aside for each year
+    seed: int = Field(1, description="seed of the papers that are made up")
+    papers_per_year: int = Field(
+        12, ge=1, le=40, description="papers of each year that the demo venue has"
+    )  # names of its papers are set aside for each year
 
 
 class DblpSource(ListedSource):
@@ -107,7 +109,7 @@ class DblpSource(ListedSource):
 
     lister = "papertune.collect.listings.dblp:list_documents"
     kind: Literal["dblp"]
-    url: str
+    url: str = Field(description="address of DBLP's table of contents, with {year}")
 
 
 class DblpApiSource(ListedSource):
@@ -115,8 +117,8 @@ class DblpApiSource(ListedSource):
 
     lister = "papertune.collect.listings.dblp:search"
     kind: Literal["dblp_api"]
-    query: str
-    url: str = "https://dblp.org/search/publ/api"
+    query: str = Field(description="query of DBLP's search, with {year}")
+    url: str = Field("https://dblp.org/search/publ/api", description="address of the service")
 
 
 class PmlrSource(ListedSource):
@@ -124,8 +126,10 @@ class PmlrSource(ListedSource):
 
     lister = "papertune.collect.listings.pmlr:read_volumes"
     kind: Literal["pmlr"]
-    volumes: dict[int, list[int]]
-    url: str = "https://proceedings.mlr.press/v{volume}/"
+    volumes: dict[int, list[int]] = Field(description="year → numbers of PMLR's volumes")
+    url: str = Field(
+        "https://proceedings.mlr.press/v{volume}/", description="address of the service"
+    )
 
 
 def _known_encoding(name: str) -> str:
@@ -146,12 +150,14 @@ class PaperColumns(Settings):
     reference managers and databases usually have are known.
     """
 
-    title: str = added("")
-    paper_url: str = added("")
-    doi: str = added("")
+    title: str = added("", description="column of the title; empty: known by its usual names")
+    paper_url: str = added(
+        "", description="column of the paper's address; empty: known by its usual names"
+    )
+    doi: str = added("", description="column of the DOI; empty: known by its usual names")
     year: str = added("", description="a year or a date")
-    abstract: str = added("")
-    category: str = ""
+    abstract: str = added("", description="column of the abstract; empty: known by its usual names")
+    category: str = Field("", description="column of the category; empty: known by its usual names")
 
 
 class FilesSource(ListedSource):
@@ -162,8 +168,8 @@ class FilesSource(ListedSource):
     watched = True
     undated = "either"
     kind: Literal["files"]
-    path: str
-    columns: PaperColumns = added(PaperColumns())
+    path: str = Field(description="path of a table of papers, with {year} or one file for all")
+    columns: PaperColumns = added(PaperColumns(), description="which column of the table is what")
     encoding: Encoding = added("", description=OF_TEXT)
 
     @property
@@ -183,10 +189,12 @@ class DblpSparqlSource(ListedSource):
     lister = "papertune.collect.listings.dblp:sparql"
     one_of = ("streams", "venues", "query")
     kind: Literal["dblp_sparql"]
-    streams: list[Stream] = []
-    venues: list[Text] = []
-    query: str = ""
-    url: str = "https://sparql.dblp.org/sparql"
+    streams: list[Stream] = Field([], description="DBLP's streams, such as conf/isca")
+    venues: list[Text] = Field([], description="venues as DBLP prints them, such as ISCA")
+    query: str = Field(
+        "", description="a whole SELECT query with {year}, in place of streams and venues"
+    )
+    url: str = Field("https://sparql.dblp.org/sparql", description="address of the service")
 
 
 class DblpSnapshotSource(ListedSource):
@@ -196,8 +204,10 @@ class DblpSnapshotSource(ListedSource):
     looker = "papertune.collect.listings.dblp_snapshot:look"
     rows = True
     kind: Literal["dblp_snapshot"]
-    path: Text
-    keys: list[Text] = Field(min_length=1)
+    path: Text = Field(description="path of dblp.xml or dblp.xml.gz")
+    keys: list[Text] = Field(
+        min_length=1, description="beginnings of DBLP keys, such as conf/isca/"
+    )
 
     def brought(self) -> str:
         """See :meth:`ListedSource.brought`."""
@@ -210,9 +220,11 @@ class AclXmlSource(ListedSource):
     lister = "papertune.collect.listings.acl:list_xml"
     looker = "papertune.collect.listings.acl:look"
     kind: Literal["acl_xml"]
-    path: Text
-    volumes: list[Text] = []
-    url: str = "https://aclanthology.org/"
+    path: Text = Field(description="path or address of the Anthology's XML, with {year}")
+    volumes: list[Text] = Field([], description="volumes to read, such as main; empty: all")
+    url: str = Field(
+        "https://aclanthology.org/", description="address of the site that has the papers"
+    )
 
     def brought(self) -> str:
         """See :meth:`ListedSource.brought`; a url is asked."""
@@ -232,8 +244,10 @@ class AclSource(ListedSource):
 
     lister = "papertune.collect.listings.acl:list_pages"
     kind: Literal["acl"]
-    url: Text
-    volumes: list[Text] = []
+    url: Text = Field(description="address of a volume's or event's page, with {year}")
+    volumes: list[Text] = Field(
+        [], description="volumes to read, such as {year}.acl-long; empty: all"
+    )
 
 
 class BibtexSource(ListedSource):
@@ -243,7 +257,9 @@ class BibtexSource(ListedSource):
     rows = True
     watched = True
     kind: Literal["bibtex"]
-    paths: list[Text] = Field(min_length=1)
+    paths: list[Text] = Field(
+        min_length=1, description="BibTeX files, with {year} or one file for all years"
+    )
     encoding: Encoding = added("", description=OF_TEXT)
 
     def brought(self) -> str:
@@ -261,8 +277,10 @@ class PdfsSource(ListedSource):
     undated = "none"
     in_folders = with_texts = True
     kind: Literal["pdfs"]
-    path: str
-    part: Literal["whole", "abstract"] = "whole"
+    path: str = Field(description="a folder, or a pattern such as papers/{year}/*.pdf")
+    part: Literal["whole", "abstract"] = Field(
+        "whole", description="the text that is kept of each PDF: the whole, or its abstract"
+    )
     max_pages: int = Field(60, ge=1, description="longer files are rejected")
     max_megabytes: float = Field(50.0, gt=0, description="larger files are rejected")
     max_seconds: float = cosmetic(60.0, gt=0, description="of reading one file")

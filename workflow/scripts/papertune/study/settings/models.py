@@ -45,24 +45,36 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 class Training(Settings):
     """Hyperparameters of one run; every method and pre-training use the same ones."""
 
-    epochs: float = Field(3.0, gt=0)
+    epochs: float = Field(3.0, gt=0, description="passes over the training examples")
     max_steps: int = Field(-1, description="stops earlier or later than epochs if positive")
     batch_size: int = Field(8, ge=1, description="examples per device and step")
     accumulation: int = Field(1, ge=1, description="steps per optimiser update")
-    learning_rate: float = Field(5e-5, gt=0)
+    learning_rate: float = Field(5e-5, gt=0, description="peak learning rate of the optimiser")
     optimizer: Literal[
         "adamw", "adamw_8bit", "paged_adamw_8bit", "paged_adamw_32bit", "adafactor", "sgd"
     ] = added("adamw", description="8 bit: of bitsandbytes; paged: on a GPU")
-    schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
+    schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"] = Field(
+        "linear", description="how the learning rate goes on after the warm-up"
+    )
     warmup: float = Field(0.0, ge=0, description="fraction of the updates; from 1 on their number")
-    weight_decay: float = Field(0.0, ge=0)
-    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    weight_decay: float = Field(
+        0.0, ge=0, description="decoupled weight decay, of matrices only; 0: none"
+    )
+    betas: tuple[Beta, Beta] = Field(
+        (0.9, 0.999), description="AdamW's decay rates of the moments' averages"
+    )
     clip: float = Field(1.0, gt=0, description="largest gradient norm")
     max_length: int = Field(
         1024, ge=8, description="tokens; of a longer example the context loses its end"
     )
-    order: Literal["shuffled", "given"] = "shuffled"
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    order: Literal["shuffled", "given"] = Field(
+        "shuffled",
+        description="order of the examples: shuffled by the seed, or as given in the file",
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto",
+        description="of the computation; auto: bf16 where the device is faster in it, else fp32",
+    )
     gradient_checkpointing: bool = cosmetic(False, description="less memory and more time")
     compile: Literal["auto"] | bool = cosmetic(
         "auto", description="layers are compiled first: auto in long runs of all weights on a GPU"
@@ -122,7 +134,13 @@ class ExampleForm(Settings):
     of the base's tokenizer.
     """
 
-    variant: Literal["prompt_qa", "qa", "answer", "separate", "chat"] = "prompt_qa"
+    variant: Literal["prompt_qa", "qa", "answer", "separate", "chat"] = Field(
+        "prompt_qa",
+        description=(
+            "what training reads of a pair: prompt and answer, question and answer, the "
+            "answer alone, both as texts of their own, or turns of a chat"
+        ),
+    )
     loss: Literal["answer", "all"] = Field(
         "answer", description="tokens that the loss counts; texts without a prompt count whole"
     )
@@ -150,10 +168,20 @@ class ExampleForm(Settings):
 class Lora(Settings):
     """Low-rank adapters (Hu et al. 2021)."""
 
-    rank: int = Field(16, ge=1)
-    alpha: int = Field(32, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
-    target_modules: str | list[str] = "all-linear"
+    rank: int = Field(16, ge=1, description="rank of the adapters' matrices")
+    alpha: int = Field(
+        32, ge=1, description="scale of the adapters: their product is multiplied by alpha / rank"
+    )
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="probability of dropout on the adapters' input"
+    )
+    target_modules: str | list[str] = Field(
+        "all-linear",
+        description=(
+            "layers that get adapters: all-linear (all but the head), a list of names, or a "
+            "regular expression over module names"
+        ),
+    )
 
     @field_validator("target_modules")
     @classmethod
@@ -168,7 +196,9 @@ class Lora(Settings):
 class Quantization(Settings):
     """How ``qlora`` holds the weights of the base, in 4 bit (Dettmers et al. 2023)."""
 
-    type: Literal["nf4", "fp4"] = "nf4"
+    type: Literal["nf4", "fp4"] = Field(
+        "nf4", description="data type of 4-bit weights: normal float (nf4) or float (fp4)"
+    )
     double: bool = Field(True, description="the quantisation's own constants are quantised too")
 
 
@@ -202,20 +232,28 @@ class Model(Settings):
 
     model_config = ConfigDict(json_schema_extra=_base_and_method_or_after)
 
-    label: str = cosmetic("")
+    label: str = cosmetic("", description="name in tables and figures; empty: made from the key")
     after: str = Field("", description="the model that this one is a change of")
-    base: Name
-    method: MethodName
+    base: Name = Field(description="a name in bases")
+    method: MethodName = Field(description="how the base is adapted; baseline trains nothing")
     dataset: Writers = Field(
         "", description="a generator, or several; the experiment's dataset where it is empty"
     )
     union: HowMany | None = added(None, description="the experiment's union where it is null")
-    subset: Subset | None = None
+    subset: Subset | None = Field(
+        None, description="which of the training documents' pairs train; null: all"
+    )
     examples: ExampleForm = added(ExampleForm(), description="what training reads of a pair")
-    training: Training = Training()
-    lora: Lora = Lora()
-    quantization: Quantization = Quantization()
-    freeze: Freeze | None = None
+    training: Training = Field(
+        Training(), description="hyperparameters of this model in place of the shared ones"
+    )
+    lora: Lora = Field(Lora(), description="settings of the low-rank adapters, of lora and qlora")
+    quantization: Quantization = Field(
+        Quantization(), description="how the base is quantised to 4 bit, of qlora"
+    )
+    freeze: Freeze | None = Field(
+        None, description="what of the base stays as it is; null: nothing"
+    )
     sweep: dict[str, list[Any]] = Field({}, description="key → values; a model per combination")
     seeds: Seeds = Field([], description="the experiment's seeds where it is empty")
 
@@ -234,82 +272,4 @@ class Model(Settings):
                 raise ValueError(f"method {self.method} does not use {part}; {others}")
             if unused and part in method.needs:
                 raise ValueError(f"method {self.method} needs {part}, which is not given")
-        return self
-
-
-class Tokenizer(Settings):
-    """Trained on the base's own pre-training texts."""
-
-    kind: Literal["bpe", "characters"] = "bpe"
-    vocabulary: int = Field(1536, ge=64, description="tokens, specials included; bpe only")
-
-
-class Architecture(Settings):
-    """A decoder from scratch."""
-
-    family: Literal["gpt2", "llama"] = "llama"
-    width: int = Field(64, ge=8)
-    layers: int = Field(2, ge=1)
-    heads: int = Field(2, ge=1)
-    intermediate: int = Field(160, ge=8)
-    activation: Literal["relu", "gelu", "silu"] = "relu"
-    context: int = Field(256, ge=32, description="tokens")
-    init_std: float = Field(0.02, gt=0, le=1)
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """Its shape under the names of transformers' configurations."""
-        if self.family == "gpt2":
-            names = "n_embd n_layer n_head n_inner n_positions activation_function"
-            more = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
-        else:
-            names = (
-                "hidden_size num_hidden_layers num_attention_heads intermediate_size "
-                "max_position_embeddings hidden_act"
-            )
-            more = {"num_key_value_heads": self.heads}
-        sizes = (self.width, self.layers, self.heads, self.intermediate, self.context)
-        shape = zip(names.split(), (*sizes, self.activation), strict=True)
-        return {**dict(shape), **more, "tie_word_embeddings": True}
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> Self:
-        if self.width % self.heads:
-            raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
-        if self.family == "llama" and self.width // self.heads % 2:
-            told = f"width {self.width} over heads {self.heads} is odd"
-            raise ValueError(f"{told}, and llama turns the numbers of a head in pairs")
-        return self
-
-
-class Corpus(Settings):
-    """What a base from scratch reads: the training documents only, files of one's own, and what trains
-    other experiments.
-
-    ``plain``: the text as it is. ``recall``: text and the beginning of a sentence as prompt, the
-    rest of the sentence as completion. ``none``: files only. Files are JSONL with ``text``, or
-    ``prompt`` and ``completion``.
-    """
-
-    documents: Literal["plain", "recall", "none"] = "plain"
-    files: list[str] = []
-    experiments: list[Name] = added(
-        [], description="whose training documents, and pairs that train, are read; itself, too"
-    )
-    loss: Literal["completion", "all"] = "completion"
-
-
-class Pretraining(Settings):
-    """How a base is made here from scratch."""
-
-    tokenizer: Tokenizer = Tokenizer()
-    architecture: Architecture = Architecture()
-    corpus: Corpus = Corpus()
-    training: Training = Training()
-    seed: int = 1
-
-    @model_validator(mode="after")
-    def _by_loss(self) -> Self:
-        if self.training.best_by != "validation_loss":
-            raise ValueError("training.best_by: in pre-training it can only be validation_loss")
         return self

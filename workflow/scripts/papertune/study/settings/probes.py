@@ -12,7 +12,7 @@ class Probe(Settings):
 
     one_of = ("prompt", "pick")
 
-    label: str = cosmetic("")
+    label: str = cosmetic("", description="name in tables and figures; empty: made from the key")
     prompt: str = Field("", description="what is asked: a question, not a template")
     reference: str = Field("", description="a right answer to it, if there is one")
     context: str = Field("", description="the text that it is about; asked without one where empty")
@@ -27,7 +27,9 @@ class Probe(Settings):
     )
     generator: str = Field(
         "",
-        description="whose pairs; where empty the first one that writes them for training or testing",
+        description=(
+            "whose pairs; where empty the first one that writes them for training or testing"
+        ),
     )
 
     @model_validator(mode="after")

@@ -30,8 +30,8 @@ class PostsSource(ListedSource):
     voted = with_texts = True
     site: Site = Field(description="by name: stackoverflow, math")
     tags: list[str] = Field([], description="a question has all of them")
-    min_score: int = 1
-    min_answer_score: int = 1
+    min_score: int = Field(1, description="least score of a question that is kept")
+    min_answer_score: int = Field(1, description="least score of an answer that is kept")
     limit: int | None = Field(None, ge=1, description="pairs of a year, best questions first")
     code: Literal["remove", "keep", "reject"] = Field(
         "remove", description="code blocks; reject: posts that have any"
@@ -47,7 +47,7 @@ class StackExchangeSource(PostsSource):
 
     lister = "papertune.collect.listings.stack_exchange:list_documents"
     kind: Literal["stack_exchange"]
-    url: str = "https://api.stackexchange.com/2.3"
+    url: str = Field("https://api.stackexchange.com/2.3", description="address of the service")
 
 
 class StackDumpSource(PostsSource):
@@ -71,17 +71,24 @@ class WikipediaSource(ListedSource):
     undated = "none"
     some_of = ("titles", "categories")
     kind: Literal["wikipedia"]
-    language: Language = "en"
-    titles: list[str] = []
-    categories: list[str] = []
+    language: Language = Field("en", description="language of the Wikipedia, as in its address")
+    titles: list[str] = Field([], description="titles of pages")
+    categories: list[str] = Field([], description="categories whose pages are read")
     depth: int = Field(0, ge=0, le=5, description="levels of subcategories")
     limit: int | None = Field(None, ge=1, description="pages, in the order of titles, categories")
-    text: Literal["extracts", "html"] = "extracts"
-    unit: Literal["page", "section"] = "page"
+    text: Literal["extracts", "html"] = Field(
+        "extracts", description="what is asked for: plain-text extracts, or the pages' HTML"
+    )
+    unit: Literal["page", "section"] = Field(
+        "page", description="what a document is: a page, or one section of it"
+    )
     skip: list[str] = Field([], description="headings of further sections that are left out")
     min_words: int = Field(20, ge=1, description="of a document; shorter ones are rejected")
     sentences: int | None = Field(None, ge=1, description="of a document, from its beginning")
-    url: str = "https://{language}.wikipedia.org/w/api.php"
+    url: str = Field(
+        "https://{language}.wikipedia.org/w/api.php",
+        description="address of the service, with {language}",
+    )
 
 
 class Columns(Settings):
@@ -91,15 +98,15 @@ class Columns(Settings):
     "content": …}``, or of ``{"from": …, "value": …}``.
     """
 
-    question: str = ""
-    answer: str = ""
+    question: str = Field("", description="column of the question")
+    answer: str = Field("", description="column of the answer")
     messages: str = added("", description="a conversation, in place of question and answer")
     context: str = Field("", description="stands before the question")
-    title: str = ""
-    year: str = ""
-    score: str = ""
-    id: str = ""
-    category: str = added("")
+    title: str = Field("", description="column of the title; empty: none")
+    year: str = Field("", description="column of the year; empty: pairs have no year")
+    score: str = Field("", description="column of the score that subset.top orders by; empty: none")
+    id: str = Field("", description="column of the identifier; empty: made from the text")
+    category: str = added("", description="column of the category; empty: none")
     check: str = added("", description="a Python program that fails after a wrong answer")
     entry_point: str = added("", description="the function that an answer defines")
 
@@ -117,7 +124,10 @@ class TableSource(ListedSource):
     rows = with_texts = True
     undated = "none"
     # where they are called otherwise, an error names those that there are
-    columns: Columns = Columns(question="question", answer="answer")
+    columns: Columns = Field(
+        Columns(question="question", answer="answer"),
+        description="which column of the table is what",
+    )
     where: dict[str, str | int | float | bool] = Field({}, description="column → value of rows")
     limit: int | None = Field(None, ge=1, description="pairs, from the beginning of the table")
     characters: Characters = added("unicode", description="of questions and answers")
@@ -129,7 +139,7 @@ class PairsSource(TableSource):
     lister = "papertune.collect.listings.pairs:read"
     watched = True
     kind: Literal["pairs"]
-    path: str
+    path: str = Field(description="path of a table of ready-made pairs")
     encoding: Encoding = added("", description=OF_TEXT)
 
     def brought(self) -> str:
@@ -143,10 +153,10 @@ class HumanEvalSource(TableSource):
 
     lister = "papertune.collect.listings.human_eval:read"
     kind: Literal["human_eval"]
-    columns: Columns = Columns(
+    columns: Columns = Field(Columns(
         question="prompt", answer="canonical_solution", id="task_id", title="task_id",
         check="test", entry_point="entry_point",
-    )  # fmt: skip
+    ), description="which column of the table is what")  # fmt: skip
 
 
 class HubDatasetSource(TableSource):
@@ -154,7 +164,7 @@ class HubDatasetSource(TableSource):
 
     lister = "papertune.collect.listings.pairs:read_hub"
     kind: Literal["hub_dataset"]
-    dataset: OnHub = Field(description="owner/name")
+    dataset: OnHub = Field(description="the data set on the Hub, owner/name")
     revision: Commit = Field(description="a commit, 40 hex digits")
-    config: str = ""
-    split: str = "train"
+    config: str = Field("", description="configuration of the data set; empty: its default")
+    split: str = Field("train", description="split of the data set that is read")

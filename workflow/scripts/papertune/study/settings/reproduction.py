@@ -31,4 +31,7 @@ class Reproduction(Settings):
     """A report, for the page that shows those of several experiments beside ours."""
 
     report: str = cosmetic(min_length=1, description="its title")
-    lines: list[Line] = cosmetic(min_length=1)
+    lines: list[Line] = cosmetic(
+        min_length=1,
+        description="what the report shows, line by line, with what this study has beside it",
+    )

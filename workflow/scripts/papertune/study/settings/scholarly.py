@@ -36,8 +36,10 @@ class ArxivSource(ListedSource):
     some_of = ("query", "category")
     kind: Literal["arxiv"]
     query: str = Field("", description='in arXiv\'s language: abs:"branch prediction"')
-    category: Category = Field("", examples=["cs.AR"])
-    url: Url = ARXIV
+    category: Category = Field(
+        "", examples=["cs.AR"], description="arXiv's category, such as cs.AR; empty: any"
+    )
+    url: Url = Field(ARXIV, description="address of the service")
 
 
 class OpenAlexSource(ListedSource):
@@ -51,9 +53,9 @@ class OpenAlexSource(ListedSource):
     one_of = ("source", "issn", "venue")
     kind: Literal["openalex"]
     source: Venue = Field("", description="OpenAlex id: S1983995261")
-    issn: Issn = ""
+    issn: Issn = Field("", description="ISSN of the venue; empty: chosen by another key")
     venue: str = Field("", description="the name as OpenAlex spells it, or an abbreviation of it")
-    url: Url = OPENALEX
+    url: Url = Field(OPENALEX, description="address of the service")
 
 
 class CrossrefSource(ListedSource):
@@ -66,7 +68,7 @@ class CrossrefSource(ListedSource):
     lister = "papertune.collect.listings.crossref:list_documents"
     one_of = ("issn", "container_title", "event")
     kind: Literal["crossref"]
-    issn: Issn = ""
+    issn: Issn = Field("", description="ISSN of the venue; empty: chosen by another key")
     container_title: str = Field("", description="the exact title of the journal or proceedings")
     event: str = Field("", description="a part of the conference's name")
     types: list[str] = Field(
@@ -74,7 +76,7 @@ class CrossrefSource(ListedSource):
         min_length=1,
         description="Crossref's names of the types that are papers",
     )
-    url: Url = CROSSREF
+    url: Url = Field(CROSSREF, description="address of the service")
 
 
 class SemanticScholarSource(ListedSource):
@@ -84,15 +86,15 @@ class SemanticScholarSource(ListedSource):
     kind: Literal["semantic_scholar"]
     venue: str = Field(min_length=1, description="its name or ISO 4 abbreviation")
     query: str = Field("", description="only papers whose title or abstract has these words")
-    url: Url = SEMANTIC_SCHOLAR
+    url: Url = Field(SEMANTIC_SCHOLAR, description="address of the service")
 
 
 class Lookups(Settings):
     """Where single abstracts are looked up, and how alike titles must be."""
 
-    arxiv: Url = ARXIV
-    openalex: Url = OPENALEX
-    crossref: Url = CROSSREF
-    semantic_scholar: Url = SEMANTIC_SCHOLAR
+    arxiv: Url = Field(ARXIV, description="address of arXiv's API")
+    openalex: Url = Field(OPENALEX, description="address of OpenAlex's API")
+    crossref: Url = Field(CROSSREF, description="address of Crossref's API")
+    semantic_scholar: Url = Field(SEMANTIC_SCHOLAR, description="address of Semantic Scholar's API")
     by_title: bool = Field(False, description="search for the title where no identifier is known")
     title_match: float = Field(0.9, gt=0, le=1, description="least likeness of two titles")

@@ -71,7 +71,9 @@ class ServerSettings(Settings):
     )
     concurrency: int = cosmetic(8, ge=1, description="requests at once")
     timeout: float = cosmetic(120.0, gt=0, description="seconds per request")
-    retries: int = cosmetic(5, ge=0)
+    retries: int = cosmetic(
+        5, ge=0, description="further requests after errors that pass, with growing pauses"
+    )
     start: float = cosmetic(30.0, gt=0, description="minutes in which a server has to answer")
 
 

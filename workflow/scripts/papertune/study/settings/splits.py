@@ -31,9 +31,24 @@ class Splits(Settings):
     pairs about the others, by their id hash, for test sets about documents that train.
     """
 
-    train: Years | None = None
-    test: Years | Annotated[float, Field(gt=0, lt=1)]
-    validation: float = Field(0.1, gt=0, lt=1)
+    train: Years | None = Field(
+        None,
+        description=(
+            "years whose documents train, from and to included; null where documents have no years"
+        ),
+    )
+    test: Years | Annotated[float, Field(gt=0, lt=1)] = Field(
+        description=(
+            "years whose documents test, or the share of documents that do, chosen by a hash "
+            "of their id"
+        ),
+    )
+    validation: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="share of the training documents that validate, chosen by a hash of their id",
+    )
     sample: Sample | None = added(None, description="so many documents of each year, not all")
     held_out: float = added(
         0.0, ge=0, lt=1, description="share of pairs about training documents that do not train"

@@ -58,15 +58,20 @@ class Fetching(Settings):
 
     contact: str = cosmetic("", description="e-mail or url for servers; else $PAPERTUNE_CONTACT")
     delay: float = cosmetic(1.0, ge=0, description="seconds between two requests to one host")
-    timeout: float = cosmetic(30.0, gt=0, description="seconds")
-    retries: int = cosmetic(5, ge=0)
+    timeout: float = cosmetic(30.0, gt=0, description="seconds until a request is given up")
+    retries: int = cosmetic(
+        5, ge=0, description="further requests after errors that pass, with growing pauses"
+    )
     max_megabytes: float = cosmetic(10.0, gt=0, description="larger responses are refused")
     resolvers: list[Resolver] = Field(
         ["arxiv", "crossref", "openalex", "landing", "browser"],
         min_length=1,
         description="who is asked for a document's text, one after the other",
     )
-    lookups: scholarly.Lookups = scholarly.Lookups()
+    lookups: scholarly.Lookups = Field(
+        scholarly.Lookups(),
+        description="addresses of the APIs, and whether they are searched by title",
+    )
     hosts: int = cosmetic(8, ge=1, description="hosts that are asked at once, each at its own pace")
     allow_hosts: list[Host] = cosmetic(
         [], description="hosts, or host:port, that may be asked though their address is private"
@@ -90,10 +95,12 @@ class Answering(ServerSettings):
     A server rounds otherwise than the job, so which engine writes is part of what answers depend on.
     """
 
-    max_new_tokens: int = Field(64, ge=1)
-    temperature: float = Field(0.0, ge=0)
+    max_new_tokens: int = Field(64, ge=1, description="most tokens of an answer")
+    temperature: float = Field(0.0, ge=0, description="of sampling; 0 is greedy decoding")
     samples: int = added(1, ge=1, description="answers that are drawn to each question")
-    batch_size: BatchSize = cosmetic("auto")
+    batch_size: BatchSize = cosmetic(
+        "auto", description="questions that are answered at once; auto: what memory holds"
+    )
     engine: Literal["job", "server"] = added("job", description="what writes the answers")
     adapters: Words = added(
         "", description="what the command line has more for an adapter; else it is merged"
@@ -118,8 +125,16 @@ class Embedder(Settings):
     hundred languages), or a Hub id with its revision, or a folder.
     """
 
-    model: str = PACKAGED_EMBEDDER
-    revision: CommitOrNone = ""
+    model: str = Field(
+        PACKAGED_EMBEDDER, description="a packaged embedder by name, an id of the Hub, or a folder"
+    )
+    revision: CommitOrNone = Field(
+        "",
+        description=(
+            "commit of the model on the Hub, 40 hex digits; empty for a local folder or a "
+            "name that needs none"
+        ),
+    )
 
     @property
     def package(self) -> str:
@@ -130,10 +145,22 @@ class Embedder(Settings):
 class Comparison(Settings):
     """How the matrix is made."""
 
-    metric: str = "similarity"
+    metric: str = Field(
+        "similarity", description="the metric of the matrix; one of those that are measured"
+    )
     baseline: str = Field("", description="what others are held against; else the first baseline")
-    confidence: float = Field(0.95, gt=0, lt=1)
-    correction: Literal["holm", "fdr_bh"] = "holm"
+    confidence: float = Field(
+        0.95,
+        gt=0,
+        lt=1,
+        description="confidence level of intervals; a star is at the rest, 0.05 of 0.95",
+    )
+    correction: Literal["holm", "fdr_bh"] = Field(
+        "holm",
+        description=(
+            "how p-values are corrected over the matrix: Holm, or Benjamini–Hochberg (fdr_bh)"
+        ),
+    )
     wanted: float | None = cosmetic(
         None, gt=0, description="a difference that the study is to be able to show; for the plan"
     )
@@ -146,11 +173,13 @@ class Comparison(Settings):
 class Published(Settings):
     """A published table, shown beside what was measured: model → year or ``all`` → value."""
 
-    title: str = cosmetic("")
-    source: str = cosmetic("")
-    metric: str = "similarity"
-    test_set: str
-    values: dict[str, dict[str, float]]
+    title: str = cosmetic("", description="title of the published table")
+    source: str = cosmetic(
+        "", description="where the table was published, as a citation or address"
+    )
+    metric: str = Field("similarity", description="the metric whose values these are")
+    test_set: str = Field(description="the test set whose values these are")
+    values: dict[str, dict[str, float]] = Field(description="model → year or `all` → value")
 
 
 class Compute(Settings):

@@ -16,7 +16,7 @@ class TestSet(Settings):
     ``untrained`` (held out of training, or by a generator whose pairs train nothing) or ``trained``.
     """
 
-    label: str = cosmetic("")
+    label: str = cosmetic("", description="name in tables and figures; empty: made from the key")
     generator: str = Field("", description="whose questions; the one of the set's name where empty")
     documents: Literal["test", "train"] = Field("test", description="which they are about")
     questions: Literal["untrained", "trained"] = Field(
