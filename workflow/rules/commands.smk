@@ -44,6 +44,8 @@ rule doctor:
 # Everything that is asked goes to the store, where the run that follows finds it.
 rule preview:
     """five documents, pairs by each writer, what models read, and what the whole will take"""
+    input:
+        convertible(),
     log:
         "logs/preview.log",
     localrule: True

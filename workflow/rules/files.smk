@@ -64,6 +64,13 @@ def converted(wildcards):
     return next(base for base in bases if base.made == name)
 
 
+def convertible():
+    """The folders of bases that are made of a file or package which is on this machine."""
+    bases = (base for item in EXPERIMENTS.values() for base in item.bases.values())
+    made = (base for base in bases if base.made and not sources.not_there(base))
+    return sorted({f"{RESOURCES}/models/{base.made}" for base in made})
+
+
 def digest_of_gguf(wildcards):
     """What is in its file; a package is known by its version."""
     base = converted(wildcards)
