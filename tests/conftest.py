@@ -34,6 +34,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest first, so that no process ends long before the others."""
+    if at := next((item.nodeid for item in items if " at 0x" in item.nodeid), ""):
+        raise pytest.UsageError(f"{at}: an address is another one in each process; give it ids=")
     order = {"slurm": 0, "end_to_end": 1}
     items.sort(key=lambda item: order.get(item.path.parent.name, 2))
 

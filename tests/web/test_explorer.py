@@ -174,7 +174,7 @@ def shown(page):
         ("spread", lambda one: min(means(one).values()) - max(means(one).values())),
         ("longest", lambda one: -max(len(a.text) for own in one["by"].values() for a, _ in own)),
     ],
-    ids=str,
+    ids=lambda one: one if isinstance(one, str) else "reckoned",
 )
 def test_questions_are_sorted(visit, known, order, key):
     page = visit("a folder")
