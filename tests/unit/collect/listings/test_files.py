@@ -36,15 +36,15 @@ def test_rows_become_documents(listed):
     ("bad", "problem"),
     [
         ({**ROW, "title": " "}, "no title"),
-        ({**ROW, "paper_url": ""}, "neither paper_url nor doi"),
-        ({**ROW, "paper_url": "", "doi": "n/a"}, "neither paper_url nor doi"),
+        ({**ROW, "paper_url": "", "abstract": ""}, "neither paper_url nor doi"),
+        ({**ROW, "paper_url": "", "doi": "n/a", "abstract": "N/A"}, "neither paper_url nor doi"),
         ({**ROW, "paper_url": "http://[", "doi": ""}, "paper_url is no url"),
         ({**ROW, "paper_url": "click", "abstract": ""}, "'click' is no address"),
         ({**ROW, "paper_url": "Click here"}, "'Click here' is no address"),
         ({**ROW, "paper_url": 7}, "paper_url is no text"),
         ({**ROW, "abstract": ["x", "y"]}, "abstract is no text"),
         ({**ROW, "abstract": {"Aim": "We look.", "Results": "It is."}}, "abstract is no text"),
-        ({"title": "A", "arxiv_id": 1901.1, "abstract": "We look."}, "neither paper_url nor doi"),
+        ({"title": "A", "arxiv_id": 1901.1}, "neither paper_url nor doi"),
         ("text", "not a JSON object"),
     ],
 )
@@ -54,6 +54,18 @@ def test_a_bad_row_is_named_with_its_line_and_the_others_go_on(listed, bad, prob
     assert rejection.key == "rows.jsonl:2"
     assert rejection.reason == "bad_row"
     assert problem in rejection.detail
+
+
+def test_a_paper_with_a_text_needs_no_address_and_is_known_by_its_title(listed):
+    table = "Title,Year,Abstract\nWhat? A #1 paper,2020,We look.\nWhat? A #2 paper,2020,We see.\n"
+    documents, rejections = listed(table, "rows.csv")
+    assert not rejections and len({one.id for one in documents}) == 2
+    assert [(one.title, one.url, one.text) for one in documents] == [
+        ("What? A #1 paper", "", "We look."),
+        ("What? A #2 paper", "", "We see."),
+    ]
+    [again], _ = listed("title,doi,abstract,year\nwhat?  a #1 PAPER,N/A,We look.,2020\n", "b.csv")
+    assert again.id == documents[0].id
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.json"])
@@ -98,7 +110,7 @@ def test_a_category_that_is_no_text_costs_its_row(written):
 @pytest.mark.parametrize(
     ("header", "said"),
     [
-        ("title,year,abstract", "paper_url or doi"),
+        ("title,year,pages", "paper_url or doi"),
         ("paper_url,year", "title, abstract"),
         ("titles,paper_url,year,abstract", r"title \(did you mean 'titles'\?\)"),
     ],

@@ -120,7 +120,8 @@ class Reader:
             if field not in self.named and len(spelled) > 1 and not _alike(rows, spelled):
                 wrong.append(f"{field} may be {' or '.join(map(repr, spelled))}")
         missing = [] if has["title"] else ["title"]
-        if not (has["doi"] or has["paper_url"] or _in(_NUMBERS.values(), names)):
+        located = has["doi"] or has["paper_url"] or _in(_NUMBERS.values(), names)
+        if not (located or has["abstract"]):  # what has its text is asked for nowhere
             missing.append("paper_url or doi")
         if dated and not has["year"]:
             missing.append("year")

@@ -9,6 +9,7 @@ rejection with file and line; the others go on.
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
+from urllib.parse import quote
 
 from papertune.collect.identifiers import address_in, document_id, located
 from papertune.collect.listings.by_year import Located
@@ -96,12 +97,15 @@ def _item(fields: Row, year: int, where: str, named: Mapping[str, str]) -> Docum
     title = clean(title or "")
     if is_no_title(title):
         identity, problem = "", "no title"
-    if not identity:
-        return Rejection("list", where, "bad_row", f"{problem}: {title}".strip(": "))
     text = clean_lines(abstract or "")
     text = "" if is_no_text(text) else text
+    if text and not (identity or doi or url or is_no_title(title)):
+        # nothing has to be fetched, so that the title alone tells it from others
+        identity = document_id(f"title:{quote(flat(title).casefold(), safe='')}")
+    if not identity:
+        return Rejection("list", where, "bad_row", f"{problem}: {title}".strip(": "))
     # with a text, anything that tells it from others will do
-    if not page and (not text or _OF_LINKS.fullmatch(url)):
+    if url and not page and (not text or _OF_LINKS.fullmatch(url)):
         return Rejection("list", where, "bad_row", f"{url!r} is no address, nor a DOI: {title}")
     if len(text) <= LONGEST_ABSTRACT:  # a whole document keeps what is its own
         own_text = own_abstract(text, title)
