@@ -4,7 +4,7 @@ They stand in identities and in the rules' params, so that raising one makes the
 depends on it, again. They stand together here because rules read them and must not import torch.
 """
 
-COLLECT = 4  # finding texts in pages
+COLLECT = 5  # finding texts in pages
 APART = 2  # what counts as a copy of a training text
 RULES = 2  # what the built-in generators write
 ASK = 1  # how a language model is asked; stored outputs of another version are asked again
