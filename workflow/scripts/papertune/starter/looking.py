@@ -12,6 +12,7 @@ from papertune.collect.listings.listing import items
 from papertune.collect.listings.pdf_folder import pdfs_of
 from papertune.collect.listings.rows import raw_rows, runs
 from papertune.collect.steps import session_of
+from papertune.collect.web.transport import HostStopped, PageError
 from papertune.errors import CollectError, PapertuneError, one_line
 from papertune.records import Document, Rejection
 from papertune.starter.sources import YEAR
@@ -20,6 +21,7 @@ from papertune.study.settings.listings import DemoSource, FilesSource, PdfsSourc
 
 PAGE = 50  # items of a service that are looked at
 FEW = 3  # PDFs, or pages that come with their texts
+ASKED = Fetching(retries=1, timeout=15)
 FIRST = 20  # rows by which columns are known
 
 
@@ -66,18 +68,24 @@ def look(source: Source, year: int, store: Path) -> Looked:
         try:
             found = _page(source, one, store)
         except PapertuneError as error:
-            why = why or str(error)
-            if not isinstance(error, CollectError):
-                break
+            why = why or _in_short(error)
+            if isinstance(error, PageError | HostStopped) or not isinstance(error, CollectError):
+                break  # it would not answer about another year
             continue
         if found.documents:
             return found
     return Looked(why_not=why or f"nothing of {' or '.join(map(str, tried))}", years=tried[:1])
 
 
+def _in_short(error: PapertuneError) -> str:
+    """What is wrong, without the query that stands in an address."""
+    where = error.where.partition("?")[0]
+    return f"{where}: {error.what}{f' ({error.hint})' if error.hint else ''}"
+
+
 def _page(source: Source, year: int, store: Path) -> Looked:
     most = FEW if source.with_texts else PAGE
-    with session_of(source, Fetching(), store / "http", year) as session:
+    with session_of(source, ASKED, store / "http", year) as session:
         found = list(islice(items(session, source, year), most))
     documents = [one for one in found if isinstance(one, Document)]
     return Looked(documents, _rejections(found), years=[year] * bool(year))
@@ -126,7 +134,7 @@ def _pdfs(source: PdfsSource, store: Path) -> Looked:
     years = on_disk(source.path) if "{year}" in source.path else []
     number = sum(len(pdfs_of(source, year)[1]) for year in years or [0])
     year = years[-1] if years else 0
-    with session_of(source, Fetching(), store / "http", year) as session:
+    with session_of(source, ASKED, store / "http", year) as session:
         found = list(islice(items(session, source, year), FEW))
     documents = [one for one in found if isinstance(one, Document)]
     return Looked(documents, _rejections(found), number=number, years=years)

@@ -44,23 +44,37 @@ def _pmlr(name: str) -> dict[str, Any]:
     return {"kind": "pmlr", "volumes": volumes}
 
 
-# word → settings of a source of what follows it, and an example of that
-VENUES: Mapping[str, tuple[Callable[[str], dict[str, Any]], str]] = {
-    "dblp": (lambda name: {"kind": "dblp_sparql", "streams": [name]}, "dblp:conf/isca"),
-    "arxiv": (lambda name: {"kind": "arxiv", "category": name}, "arxiv:cs.CL"),
-    "openalex": (_openalex, "openalex:S1983995261"),
-    "crossref": (_crossref, "crossref:0163-5964"),
+# word → settings of a source of what follows it, an example of that, and what it is
+VENUES: Mapping[str, tuple[Callable[[str], dict[str, Any]], str, str]] = {
+    "dblp": (
+        lambda name: {"kind": "dblp_sparql", "streams": [name]},
+        "conf/isca",
+        "a conference or journal by its key on DBLP",
+    ),
+    "arxiv": (
+        lambda name: {"kind": "arxiv", "category": name},
+        "cs.CL",
+        "a category of arXiv",
+    ),
+    "openalex": (_openalex, "S1983995261", "a venue by its id, ISSN or name"),
+    "crossref": (_crossref, "0163-5964", "a journal by its ISSN or title"),
     "semantic_scholar": (
         lambda name: {"kind": "semantic_scholar", "venue": name},
-        "semantic_scholar:ISCA",
+        "ISCA",
+        "a venue by its name",
     ),
-    "pmlr": (_pmlr, "pmlr:2022=178,2023=195 (year=volume)"),
-    "wikipedia": (_wikipedia, "wikipedia:Category:Semiconductors"),
+    "pmlr": (_pmlr, "2022=178,2023=195", "volumes of PMLR by their years"),
+    "wikipedia": (_wikipedia, "Category:Semiconductors", "a category, or a page by its title"),
 }
-CAN_BE = (
-    "a table (CSV, TSV, xlsx, JSONL, Parquet), a BibTeX file, a folder of PDFs, the address of a page "
-    f"of DBLP, the ACL Anthology or Wikipedia, {', '.join(one for _, one in VENUES.values())}, or demo"
-)
+WAYS = {
+    "papers.csv": "a table: CSV, TSV, xlsx, JSONL, Parquet",
+    "papers.bib": "a BibTeX file",
+    "papers/": "a folder of PDFs, perhaps with a folder of each year",
+    **{f"{kind}:{name}": meaning for kind, (_, name, meaning) in VENUES.items()},
+    "https://…": "a page of DBLP, the ACL Anthology or Wikipedia",
+    "demo": "the built-in venue, to try the way",
+}
+CAN_BE = "; ".join(f"{meaning} ({way})" for way, meaning in WAYS.items())
 
 
 def source_of(text: str, columns: Mapping[str, str] | None = None) -> Source:
