@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import sys
 import time
 from pathlib import Path
@@ -390,6 +391,7 @@ def talk(folder: Path, *answers: str, arguments: tuple[str, ...] = ()) -> tuple[
     pid, end = pty.fork()
     if not pid:
         os.chdir(folder)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell may have started the tests without
         command = [sys.executable, "-m", "papertune.starter", *arguments]
         library = str(ROOT / "workflow/scripts")
         os.execve(sys.executable, command, os.environ | {"PYTHONPATH": library})
@@ -428,7 +430,7 @@ def test_answers_that_cannot_be_are_asked_again_and_those_of_flags_are_not_asked
     assert [*study.generators] == ["rules"]
 
 
-@pytest.mark.parametrize("key", ["\x04"])
+@pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
 def test_who_breaks_off_leaves_nothing_behind(here, key):
     table(dict.fromkeys(range(2019, 2025), 5))
     seen, code = talk(here, "\n", key)
