@@ -162,7 +162,11 @@ def base_of(text: str) -> tuple[str, dict[str, Any]]:
     if path.suffix == ".gguf" or path.is_dir():
         key = "gguf" if path.suffix == ".gguf" else "path"
         if not path.exists():
-            raise PapertuneError("no such file", where=text)
+            raise PapertuneError(
+                "no such file",
+                where=text,
+                hint="give the path of a .gguf file, from here or from /",
+            )
         return "base", {key: str(path)}
     if found := _AT_HUB.fullmatch(text):
         return "base", {"hub": found[1], "revision": found[2] or _newest(found[1])}

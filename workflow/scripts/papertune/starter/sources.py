@@ -99,7 +99,9 @@ def source_of(text: str, columns: Mapping[str, str] | None = None) -> Source:
         values = _of_path(text)
     if columns:
         if values["kind"] != "files":
-            raise PapertuneError("only a table has columns", where=f"COLUMNS of {text}")
+            raise PapertuneError(
+                "only a table has columns", where=f"COLUMNS of {text}", hint="leave COLUMNS out"
+            )
         values["columns"] = dict(columns)
     try:
         return _SOURCE.validate_python(values)

@@ -28,7 +28,9 @@ from papertune.study.yaml_text import Written, read
 
 HIDDEN = ("contact",)  # keys whose values are nobody else's business
 DEFAULT = "default"
-_KEY = re.compile(r"(--?[\w-]*(?:key|token|secret|password)[\w-]*[= ])\S+", re.IGNORECASE)
+_KEY = re.compile(
+    r"(?<![\w-])(--?(?=[\w-]*(?:key|token|secret|password))[\w-]++[= ])\S+", re.IGNORECASE
+)
 LEAST = 80  # columns of a terminal that says nothing of itself
 
 
