@@ -211,8 +211,8 @@ def _body(facts: Mapping[str, Any], results: Results | None, merged: str, used: 
     parts = [
         f"# {text(name)}",
         f"A language model made from {text(base['hub'] or base['name'])}, which answers questions "
-        f"about documents; {METHODS[facts['method']].says}. {merged} Made by Papertune; every number here is from the "
-        "run that made it (`training.json`, `history.csv`).".replace("  ", " "),
+        f"about documents; {METHODS[facts['method']].says}. {merged} Made by Papertune; every number "
+        "here is from the run that made it (`training.json`, `history.csv`).".replace("  ", " "),
         "## Base",
         _table(
             ("Name", base["hub"] or base["name"]),

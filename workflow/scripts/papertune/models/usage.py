@@ -94,5 +94,7 @@ def _prompt(asked: Mapping[str, str]) -> list[str]:
         "prompt = tokenizer.apply_chat_template(",
         f"    turns, {ends}, {CHATTED}",
         ")",
-        'asked = tokenizer(prompt, return_tensors="pt", return_token_type_ids=False, add_special_tokens=False)',
+        "asked = tokenizer(",
+        '    prompt, return_tensors="pt", return_token_type_ids=False, add_special_tokens=False',
+        ")",
     ]
