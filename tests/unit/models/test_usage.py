@@ -24,8 +24,12 @@ ORIGIN = Origin(
 )
 DESIGN = Design(["token_f1"], {}, [], {}, Comparison(metric="token_f1"), {})
 OFFLINE = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+TURNS = (
+    "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
 METHODS = {
-    "full": {}, "lora": {}, "qlora": {}, "scratch": {}, "freeze": {"freeze": {"embeddings": True}},
+    "full": {}, "lora": {}, "qlora": {}, "scratch": {}, "freeze": {"freeze": {"first": 1}},
 }  # fmt: skip
 
 
@@ -76,6 +80,7 @@ def test_the_code_of_a_card_answers_as_the_study_does(tmp_path, method):
 @pytest.mark.parametrize("form", ["question", "chat"])
 def test_the_code_asks_in_the_form_of_training(tmp_path, form):
     runs = Runs(tmp_path, base=make_model(tmp_path / "base", chat=True))
+    (runs.base / "chat_template.jinja").write_text(TURNS)
     runs.data(pairs(0, 24, question='What "is"\n```python\n${x}\' \\n'))
     model = named(runs, runs.base, examples={"variant": "chat" if form == "chat" else "qa"})
     pair = next(read_pairs(runs.validation))

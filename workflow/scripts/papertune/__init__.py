@@ -29,4 +29,5 @@ ROOMS = (
     "chat",
     "report",
     "preview",
+    "publish",
 )
