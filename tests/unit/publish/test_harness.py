@@ -46,7 +46,6 @@ def scored(layout, folder):
 def test_the_harness_comes_to_the_same_numbers(tmp_path, monkeypatch):
     pytest.importorskip("lm_eval", reason="requirements/harness.txt is not installed")
     make_chat_study(tmp_path)
-    (tmp_path / "config/config.yaml").write_text("{}\n")
     monkeypatch.chdir(tmp_path)
     layout = layout_of("talk")
     Path(layout.test_set("rules")).parent.mkdir(parents=True, exist_ok=True)
