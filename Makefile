@@ -119,7 +119,7 @@ export: .venv/installed ## merge and card the models of EXPERIMENTS=... for use 
 	$(BIN)/snakemake export $(STUDY)
 
 .venv/installed-harness: .venv/installed requirements/harness.txt
-	$(PIP) -r requirements/harness.txt -c requirements/pinned.txt
+	$(PIP) --no-deps --require-hashes --no-build-isolation -r requirements/harness.txt
 	@touch $@
 
 harness: .venv/installed ## write the test sets of EXPERIMENT=... as tasks of lm-evaluation-harness
