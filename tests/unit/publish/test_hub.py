@@ -10,6 +10,7 @@ import yaml
 from chat_study import make_chat_study
 from loopback import serving
 from papertune.chat.__main__ import layout_of
+from papertune.errors import PapertuneError
 from papertune.models.modelcard import name_model
 from papertune.pairfile import read_pairs, write_pairs
 from papertune.publish.hub import publish, stage
@@ -27,7 +28,7 @@ class Hub:
     """The part of the Hub's API that takes files; all of them are regular ones here."""
 
     def __init__(self):
-        self.files, self.site = {}, None
+        self.files, self.public, self.site = {}, set(), None
 
     def __call__(self, handler):
         path, body = handler.asked.path, handler.asked.body
@@ -56,7 +57,9 @@ class Hub:
             return 200, {}, {"commitUrl": url, "commitOid": "1" * 40, "hookOutput": ""}
         if path == "/api/validate-yaml":
             return 200, {}, {"errors": [], "warnings": []}
-        return 404, {"X-Error-Code": "EntryNotFound"}, {"error": "none"}
+        if len(parts) == 3 and name in self.public:
+            return 200, {}, {"id": name, "private": False, "siblings": [], "tags": []}
+        return 404, {"X-Error-Code": "RepoNotFound"}, {"error": "none"}
 
 
 @pytest.fixture
@@ -142,3 +145,12 @@ def test_without_a_terminal_the_name_has_to_be_given(finished, hub, monkeypatch)
     monkeypatch.setenv("YES", "lab/talk")
     assert publish(layout_of("talk"), "lab", private=True, texts=False, ask=None)
     assert "lab/talk" in hub.files
+
+
+def test_what_is_to_be_private_goes_into_no_public_repository(finished, hub, monkeypatch):
+    monkeypatch.chdir(finished)
+    monkeypatch.setenv("YES", "lab/talk")
+    hub.public.add("lab/talk-full-seed-1")
+    with pytest.raises(PapertuneError, match="public"):
+        publish(layout_of("talk"), "lab", private=True, texts=False, ask=None)
+    assert not hub.files

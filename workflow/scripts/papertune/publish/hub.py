@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -156,6 +157,19 @@ def agreed(name: str, ask: Callable[[str], str] | None) -> bool:
     return ask(f"Type {name} to push it: ").strip() == name
 
 
+def check_visibility(staged: dict[str, tuple[str, Path]]) -> None:
+    """Raise PapertuneError where a repository is there already for anybody to read."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    api: Any = HfApi()
+    for name, (kind, _) in staged.items():
+        with suppress(RepositoryNotFoundError):
+            if not api.repo_info(name, repo_type=kind).private:
+                hint = "make it private on the Hub, or say PUBLIC=1"
+                raise PapertuneError("this repository is public", where=name, hint=hint)
+
+
 def push(staged: dict[str, tuple[str, Path]], *, private: bool) -> None:
     """Make the repositories where they are not there, and upload what changed."""
     from huggingface_hub import HfApi
@@ -175,11 +189,13 @@ def publish(
     """Show what would be pushed, ask twice, and push it; returns whether it was pushed.
 
     Raises:
-        PapertuneError: as :func:`stage`.
+        PapertuneError: as :func:`stage`; a repository is public that is to be private.
     """
     with scratch("publish") as folder:
         staged = stage(layout, to, Path(folder), texts=texts)
         print(summary(staged, private=private, texts=texts), flush=True)
+        if private:
+            check_visibility(staged)
         name = next(iter(staged))
         if not agreed(name, ask):
             print(f"Nothing was pushed. Without a terminal, YES={name} agrees.")
