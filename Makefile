@@ -122,7 +122,7 @@ export: .venv/installed ## merge and card the models of EXPERIMENTS=... for use 
 	$(PIP) --no-deps --require-hashes --no-build-isolation -r requirements/harness.txt
 	@touch $@
 
-harness: .venv/installed-harness ## write the test sets of EXPERIMENT=... as tasks of lm-evaluation-harness
+harness: .venv/installed-harness ## write the test sets of EXPERIMENT=... as tasks of lm-evaluation-harness, and scores for Inspect
 	@PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.publish.harness $(or $(EXPERIMENT),$(EXPERIMENTS))
 
 publish: .venv/installed ## push data, exports and report of EXPERIMENT=... to the Hub, TO=user; private, PUBLIC=1, WITH_TEXTS=1
