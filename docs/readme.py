@@ -38,16 +38,18 @@ def quoted(made: dict[str, Any], name: str = "demo", file: str = "README.md") ->
     ]
     table = to_markdown(Table("", ["Model", *sets.values()], rows))
     command = f"make {name}{' PAPERS=…' * made['experiment'].endswith('-papers')}"
-    others = "the other one has another writer's" if len(sets) == 2 else "the others have others'"
+    others = (
+        "column has another generator's" if len(sets) == 2 else "columns have other generators'"
+    )
     lines = [
         f"This is what the {name} ends with, {minutes} minutes after `{command}` on {took['cores']} cores"
         f"{f' ({where})' if where else ''}: models answer questions about {papers} "
         f"papers of years that none of them was trained on. The column “{sets[own]}” has questions by "
-        f"the writer of the training pairs, {others}.",
+        f"the generator of the training pairs; the other {others}.",
         "",
         (f"{table}\n({made['legend']}; {seeds} seeds)").replace("*", r"\*"),
         "",
-        "What its report says of that:",
+        "Its report concludes:",
         "",
         f"> {made['headline']}",
         "",
@@ -57,7 +59,7 @@ def quoted(made: dict[str, Any], name: str = "demo", file: str = "README.md") ->
         f"Made on {how['date']} with Papertune {how['papertune']}, "
         f"{'no browser' if how['browser'] == 'none' else how['browser']} and "
         f"{next(name for name in how['libraries'] if name.startswith('torch '))}; "
-        f"[`docs/{name}/made.json`]({folder}{name}/made.json) is that run's own account.",
+        f"[`docs/{name}/made.json`]({folder}{name}/made.json) records that run.",
     ]
     return "\n".join(lines)
 
@@ -69,7 +71,8 @@ def _chance(made: dict[str, Any], name: str) -> list[str]:
         return []
     least, most = min(found), max(found)
     return [
-        f"The right answer to a question about another paper would get {least:.3f} to {most:.3f}, by chance.",
+        "The right answer to a question about another paper scores "
+        f"{least:.3f} to {most:.3f} (chance level).",
         "",
     ]
 

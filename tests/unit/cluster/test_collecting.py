@@ -71,7 +71,7 @@ def pairs(path: str, text: str) -> PairsSource:
 def test_a_contact_is_needed_and_keys_make_it_faster(monkeypatch):
     layout = layout_of("cross-validated")
     found = list(check_collecting(layout))
-    contact = about(found, "nobody is named")
+    contact = about(found, "no contact address is set")
     assert contact.state == "wrong" and "export PAPERTUNE_CONTACT=" in contact.hint
     assert "stack_exchange" in contact.text and "https://" in contact.text
     assert about(found, "STACKEXCHANGE_KEY").state == "doubt"
@@ -99,7 +99,7 @@ def test_rows_without_texts_need_a_contact(texts, state):
     found = found_of(table("papers.csv", *rows))
     assert [one.state for one in found if "PAPERTUNE_CONTACT" in one.hint] == [state] * bool(state)
     if state:
-        lacking = about(found, "nobody is named")
+        lacking = about(found, "no contact address is set")
         assert f"{texts.count('')} documents" in lacking.text and "crossref" in lacking.text
     else:
         assert "OPENALEX" not in str(found)

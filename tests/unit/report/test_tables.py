@@ -206,10 +206,7 @@ def test_each_row_says_what_it_is_held_against_where_that_differs():
     chat = {"base": "small", "method": "lora", "label": "Chat", "examples": {"variant": "chat"}}
     several = Experiment.model_validate(SETTINGS | {"models": SETTINGS["models"] | {"chat": chat}})
     table = comparison_table([], several)
-    assert (
-        table.columns[:2] == ["Model", "Held against"]
-        and "than what it is held against" in table.title
-    )
+    assert table.columns[:2] == ["Model", "Held against"] and "than its baseline" in table.title
     made = "Base model, in its chat template"
     assert [row[:2] for row in table.rows] == [
         ["Base, untuned", "–"], ["Full fine-tuning", "Base, untuned"], ["LoRA", "Base, untuned"],

@@ -414,7 +414,7 @@ def test_a_prompt_counts_by_its_text(tmp_path):
 def test_a_rule_and_its_script_go_through_the_same_door():
     """And scripts have no other access to an experiment, but for commands about several."""
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-    several = ("prune", "refresh", "download_base", "write_reports")
+    several = ("prune", "refresh", "download_base", "write_reports", "preview")
     for path in (ROOT / "workflow/scripts").glob("*.py"):
         text = path.read_text()
         assert "experiment_file" not in text or path.stem in several

@@ -103,7 +103,7 @@ def test_a_tracker_that_fails_ends_no_training(run, tmp_path, monkeypatch, caplo
     (tmp_path / "logs").write_text("no folder")
 
     def refused():
-        assert run("told", tracking=TOLD).is_dir() and "is told nothing more" in caplog.text
+        assert run("told", tracking=TOLD).is_dir() and "no further logging" in caplog.text
 
     in_child(refused)
 

@@ -26,6 +26,7 @@ ROOMS = (
     "training",
     "footprint",
     "cluster",
+    "starter",
     "chat",
     "report",
     "preview",

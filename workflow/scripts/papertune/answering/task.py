@@ -1,4 +1,4 @@
-"""What a model is asked, in which batches, and by whom: processes of the job, or a model server."""
+"""What a model is asked, in which batches, and what asks it: processes of the job, or a model server."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator

@@ -33,7 +33,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two that are asked: a model, or what it is held against."""
+    """One of the two that are asked: a model, or its baseline."""
 
     label: str
     folder: Path
@@ -76,7 +76,7 @@ class Choices:
             known += f"; make it: snakemake --config experiments={self.layout.name} -- {make}"
         elif name in self.study.models:
             what = f"the model {name!r} is not trained"
-            known += ", each beside what it is held against"
+            known += ", each beside its baseline"
         else:
             what = f"no model {name!r}{nearest(name, self.models)}"
         raise PapertuneError(what, where=f"models of {self.layout.name}", hint=known)
@@ -94,7 +94,7 @@ class Choices:
         raise PapertuneError(f"no seed {seed}", where=f"{self.layout.name}, {model}", hint=hint)
 
     def sides(self, model: str, seed: int) -> tuple[Side, Side]:
-        """What a model is held against, asked in the same form, and the model itself.
+        """A model's baseline, asked in the same form, and the model itself.
 
         One that others are held against stands beside its base as that was before.
         """

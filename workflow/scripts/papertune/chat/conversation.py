@@ -116,7 +116,7 @@ class Loaded:
 
 @dataclass
 class Conversation:
-    """With a model and what it is held against, about a document or none, over several turns."""
+    """With a model and its baseline, about a document or none, over several turns."""
 
     choices: Choices
     model: str

@@ -27,7 +27,9 @@ def application(folder: Path, token: str) -> Any:
         hint = (
             "write `tracking: trackio` into an experiment file; a training that runs then tells it"
         )
-        raise PapertuneError("no training has told trackio anything", where=str(folder), hint=hint)
+        raise PapertuneError(
+            "no training has logged anything to trackio", where=str(folder), hint=hint
+        )
     os.environ |= {"TRACKIO_DIR": str(folder.absolute()), "HF_HUB_OFFLINE": "1"}
     try:
         from starlette.applications import Starlette

@@ -15,7 +15,7 @@ COMMANDS = {
     "none": "no document: the question alone",
     "model": "NAME of another model",
     "seed": "NUMBER of another repetition of its training",
-    "base": "have what the model is held against answer as well, or not",
+    "base": "whether the baseline answers as well",
     "read": "show what was read before the last answer",
     "again": "begin the conversation anew",
     "help": "these commands",

@@ -184,7 +184,7 @@ def check_contact(layout: Layout, brought: Brought | None) -> Iterator[Finding]:
     if not (lists or looks_up):
         return
     if is_contact(contact := contact_of(study.fetching)):
-        yield fine(f"{name}: servers are told whom they may write to")
+        yield fine(f"{name}: a contact address is set for servers")
         return
     asks = [f"source (kind: {study.source.kind}) is listed by {', '.join(lists)}"] * bool(lists)
     if looks_up:
@@ -196,7 +196,7 @@ def check_contact(layout: Layout, brought: Brought | None) -> Iterator[Finding]:
     # files of one's own may have all texts already, and those that have none stay without
     none = brought is not None and 0 < brought.documents == brought.without_text
     yield (wrong if lists or none else doubt)(
-        f"{name}: nobody is named whom servers may write to, and {'; '.join(asks)}"
+        f"{name}: no contact address is set for servers, and {'; '.join(asks)}"
         + f" (the contact {contact!r} is not plain ASCII)" * bool(contact),
         "set PAPERTUNE_CONTACT to your e-mail address or a page of you (export "
         "PAPERTUNE_CONTACT=you@university.example), or fetching.contact in the experiment's file",

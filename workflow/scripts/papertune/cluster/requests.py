@@ -177,7 +177,7 @@ def show_baselines(layouts: Iterable[Layout]) -> str:
         for study in [layout.experiment]
         for name in study.made
     ]
-    what = "Answered, too, so that each model is held against one that is asked in the same form:"
+    what = "Answered, too, so that each model is compared with a baseline that is asked in the same form:"
     return "".join([f"\n{what}\n", *lines]) if lines else ""
 
 

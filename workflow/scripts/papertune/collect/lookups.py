@@ -42,7 +42,7 @@ REASONS = {
     "parse_memory": f"reading it took more than {MEGABYTES} MB{_AGAIN}",
     "parse_died": f"reading it ended the process that reads, twice{_AGAIN}",
     "parse_failed": f"it cannot be read; the log says why{_AGAIN}",
-    "no_contact": "nobody is named whom its site may write to, so that it was not asked: set "
+    "no_contact": "it was not asked, as no contact address is set: set "
     "PAPERTUNE_CONTACT or fetching.contact, and ask again with --forcerun fetch_documents",
     "no_doi": "neither a DOI nor an arXiv number to look it up by (fetching.lookups.by_title would)",
     "not_found": "the last one asked does not know it",

@@ -78,7 +78,7 @@ def list_documents(
     others = 0  # documents of other parts
     year = part if isinstance(part, int) else 0
     # what is listed is written at the end: until then nothing is lost
-    with _session(source, fetching, cache, year, pauses) as session, stopping.at_once():
+    with session_of(source, fetching, cache, year, pauses) as session, stopping.at_once():
         try:
             for item in listings.items(session, source, year, refresh=refresh):
                 if mine and not mine(item.key if isinstance(item, Rejection) else item.id):
@@ -286,12 +286,12 @@ def _asking(
     identity: dict[str, Any] = {"version": versions.COLLECT, "fetching": fetching.identity()}
     if site := site_of(source):
         identity["demo"] = site.identity(year)
-    with _session(source, fetching, cache, year) as session:
+    with session_of(source, fetching, cache, year) as session:
         yield session, lambda stage: Store(store, stage, identity, Outcome)
 
 
 @contextmanager
-def _session(
+def session_of(
     source: Source, fetching: Fetching, cache: File, year: int, pauses: File | None = None
 ) -> Iterator[PoliteSession]:
     """The source's session; a site of our own is served as long as it is open."""

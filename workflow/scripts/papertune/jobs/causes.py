@@ -95,7 +95,7 @@ def _full_disk(error: BaseException) -> PapertuneError | None:
     return DiskFullError(
         f"the disk, or your quota on it, is full ({said})",
         where=str(getattr(error, "filename", None) or ""),
-        hint="make room where results/ and store/ lie, then run the same again: what is finished is "
+        hint="make room on the disk of results/ and store/, then run the command again: finished work is "
         "kept, training goes on from its newest whole checkpoint",
     )
 

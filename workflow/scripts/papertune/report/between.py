@@ -1,4 +1,4 @@
-"""The numbers of two studies, held against each other on the questions that both asked."""
+"""The numbers of two studies, compared on the questions that both asked."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -62,7 +62,7 @@ def compare_numbers(first: Study, second: Study) -> tuple[Table, list[Cell], lis
     """The table of models × test sets × metrics, the paired differences in it, and notes.
 
     A difference is the second study's value less the first's, on the questions that both asked, with
-    the estimator of the matrix: both studies' models are held against each other like a model against
+    the estimator of the matrix: both studies' models are compared with each other like a model with
     its baseline, and p is corrected over all that is compared by one metric.
     """
     metrics = [one for one in first.settings["metrics"] if one in second.settings["metrics"]]

@@ -47,7 +47,7 @@ def export_model(
         model: The model folder; ``base`` is that of its base.
         output: The folder to make; one that is there is replaced.
         scores: (model, seed, test set) → scores of this model and of the baseline; may be none.
-        design: What this model is held against.
+        design: The baselines of this model.
         answering: Its limits become the folder's generation settings.
         origin: Names the model among the scores.
 

@@ -113,7 +113,7 @@ def comparison_table(cells: list[Cell], experiment: Experiment) -> Table:
         shown = map(interval, found)
         rows.append([experiment.model_label(model), *against.get(model, []), *shown])
     one = next(iter(experiment.baselines.values()), "")
-    other = "what it is held against" if against else experiment.model_label(one) or "the baseline"
+    other = "its baseline" if against else experiment.model_label(one) or "the baseline"
     title = (
         f"{metric_named(how.metric).label} with {level(how.confidence)} interval; {BETTER} better and "
         f"{WORSE} worse than {other}, corrected p < {1 - how.confidence:.2g}"

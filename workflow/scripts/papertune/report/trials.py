@@ -60,7 +60,7 @@ def draw_trials(layout: Layout, folder: str | Path, *, matrix: str | Path) -> No
 
 
 def metric_by_trial(cells: list[Cell], study: Experiment, path: Path) -> None:
-    """The comparison's metric of each trial, and of what they are held against, on every test set."""
+    """The comparison's metric of each trial, and of their baselines, on every test set."""
     metric, sets = metric_named(study.comparison.metric), study.test_set_names
     models = [*dict.fromkeys(filter(None, map(study.baseline_of, study.trials))), *study.trials]
     with canvas(path, _height(models, len(sets))) as [axes]:

@@ -97,7 +97,7 @@ def write_comparison(first: Study, second: Study, output: str | Path) -> str:
     names, tested = names_of(first, second), [one for one in cells if one.p is not None]
     found = [sum(one.verdict == verdict for one in tested) for verdict in ("better", "worse")]
     headline = (
-        f"{len(settings.rows)} settings differ; of {len(tested)} values that can be held against each "
+        f"{len(settings.rows)} settings differ; of {len(tested)} values that can be compared with each "
         f"other, {found[0]} are better and {found[1]} worse in {names[1]} than in {names[0]}"
     )
     style = (PARTS / "style.css").read_text(encoding="utf-8")
@@ -134,7 +134,7 @@ def main(arguments: list[str]) -> None:
         prog="make compare", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("first", metavar="A", help="a study: its name, or its folder")
-    parser.add_argument("second", metavar="B", help="what it is held against")
+    parser.add_argument("second", metavar="B", help="the study to compare it with")
     parser.add_argument("--to", default="", help="the page to write")
     asked = parser.parse_args(arguments)
     first, second = read_study(asked.first), read_study(asked.second)

@@ -80,7 +80,7 @@ def rate_probes(
         answers: (model, seed, set of probes or test set) → JSONL, as ``scores``.
         asked: The pairs of each of these sets.
         files: What raters saved.
-        metrics: Those that raters are held against.
+        metrics: Those whose agreement with the raters is measured.
         experiment: Its name, which files of ratings have to say.
         rejected: File of what was left out, and why.
     """

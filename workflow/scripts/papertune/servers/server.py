@@ -38,7 +38,7 @@ EVERY = 10.0  # seconds between two lines about one that is waited for
 LAST = 12  # lines of a server's log that an error shows
 # where servers look for the key that they are to ask for
 KEYS = ("VLLM_API_KEY", "LLAMA_API_KEY", "API_KEY")
-# a node may have no network: nothing is asked of the Hub, nobody is told of, nothing listens outside
+# a node may have no network: nothing is asked of the Hub, no usage is reported, nothing listens outside
 ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",

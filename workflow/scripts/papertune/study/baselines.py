@@ -1,4 +1,4 @@
-"""What each model is held against: a baseline of its base that is asked in the same form.
+"""What each model is compared with: a baseline of its base that is asked in the same form.
 
 A base answers much better in its chat template than when it is asked plainly, and a difference to
 one that was asked otherwise would be called learning.

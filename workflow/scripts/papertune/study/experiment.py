@@ -254,12 +254,12 @@ class Experiment(Sections):
         return self.generators[generator].label or generator
 
     def baseline_of(self, model: str) -> str:
-        """The model that one is held against; empty for those that others are held against."""
+        """The baseline of a model; empty for the baselines themselves."""
         return baseline_of(model, self.models, self.bases, self.comparison.baseline)
 
     @property
     def baselines(self) -> dict[str, str]:
-        """Each model that is held against another, and that one."""
+        """Each model that has a baseline, and that baseline."""
         return {name: other for name in self.models if (other := self.baseline_of(name))}
 
     @property

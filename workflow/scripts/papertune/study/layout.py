@@ -243,7 +243,7 @@ class Layout(Asked):
         )
 
     def tracking(self, trained: str) -> Tracking | None:
-        """The run that a training is told as; None where nobody is told."""
+        """The run that a training is logged as; None without tracking."""
         tracker = self.experiment.tracking
         return Tracking(tracker, self.name, trained) if tracker else None
 

@@ -62,7 +62,7 @@ def _score(pair: Pair, where: str) -> float:
             f"document {pair.document} has no score, so the best cannot be told",
             where=where,
             hint="see to it that every row of the source has a score; or, where all have one, "
-            "delete the pairs and run again (they then get it, and nobody is asked); or take "
+            "delete the pairs and run again (they then get it, and no generator is asked); or take "
             "subset: {first: …} or {fraction: …}",
         )
     return float(score)

@@ -86,7 +86,7 @@ class Teller:
 
         self.callback = INTEGRATION_TO_CALLBACK[tracking.tracker]()
         self.callback.on_train_begin(*self.how, model=model)
-        log.info("told to %s: project %s, run %s", tracking.tracker, tracking.project, self.run)
+        log.info("logged to %s: project %s, run %s", tracking.tracker, tracking.project, self.run)
 
     def loss(self, loss: float, scheduler: Any) -> None:
         """A training loss, now and then."""
@@ -107,5 +107,5 @@ class Teller:
                 what()
         except Exception as error:
             name = self.tracking.tracker if self.tracking else ""
-            log.warning("%s is told nothing more of %s: %s", name, self.run, error)
+            log.warning("%s: no further logging of %s: %s", name, self.run, error)
             self.callback = None

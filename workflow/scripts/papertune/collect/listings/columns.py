@@ -104,14 +104,7 @@ class Reader:
             CollectError: they do not, or nobody can tell which column it is; says all at once.
         """
         columns = list(dict.fromkeys(name for row in rows for name in _places(row)))
-        seen = {
-            name: row for row in reversed(rows) for name, v in row.items() if not _is_nothing(v)
-        }
-        names: dict[str, list[str]] = {}  # by plain names as they stand there
-        for row in (dict.fromkeys(columns), *seen.values()):
-            for name, known in self._spelled(row):
-                names.setdefault(known, [])
-                names[known] += [name] * (name not in names[known])
+        names = self._names(rows, columns)
         wrong, has = list[str](), dict[str, list[str]]()
         for field, groups in GROUPS.items():
             has[field] = [self.named[field]] if field in self.named else _in(groups, names)
@@ -138,6 +131,27 @@ class Reader:
                 hint=f"the columns are {', '.join(columns[:60])}; say which is what, "
                 f"source.columns: {{{named}}}{unnamed(columns)}",
             )
+
+    def taken(self, rows: Sequence[Row]) -> dict[str, str]:
+        """Which column of a table's first rows is taken for a field, by field."""
+        names = self._names(rows, list(dict.fromkeys(name for row in rows for name in row)))
+        first = {field: _in(groups, names) for field, groups in GROUPS.items()}
+        numbers = _in(_NUMBERS.values(), names)
+        if not (first["doi"] or first["paper_url"]) and numbers:
+            first["paper_url"] = numbers
+        return {field: names[known[0]][0] for field, known in first.items() if known} | self.named
+
+    def _names(self, rows: Sequence[Row], columns: Sequence[str]) -> dict[str, list[str]]:
+        """The columns as they stand there, by their plain names."""
+        seen = {
+            name: row for row in reversed(rows) for name, v in row.items() if not _is_nothing(v)
+        }
+        names: dict[str, list[str]] = {}
+        for row in (dict.fromkeys(columns), *seen.values()):
+            for name, known in self._spelled(row):
+                names.setdefault(known, [])
+                names[known] += [name] * (name not in names[known])
+        return names
 
     def lacking(self, row: Row, names: Iterable[str]) -> set[str]:
         """Those of the columns that the settings name which a row has not."""

@@ -42,7 +42,7 @@ def list_documents(
     Raises:
         CollectError: there is no such folder, or no PDF in it.
     """
-    folder, files = _files(source, year)
+    folder, files = pdfs_of(source, year)
     read = _Read(files)
     for path in files:
         twin = read.twins.get(path)
@@ -54,11 +54,15 @@ def list_documents(
 
 def look(source: PdfsSource, year: int) -> None:
     """Whether there are PDFs; raises as :func:`list_documents`."""
-    _files(source, year)
+    pdfs_of(source, year)
 
 
-def _files(source: PdfsSource, year: int) -> tuple[Path, list[Path]]:
-    """The folder of a year, and its PDFs in their order."""
+def pdfs_of(source: PdfsSource, year: int) -> tuple[Path, list[Path]]:
+    """The folder of a year, and its PDFs in their order.
+
+    Raises:
+        CollectError: there is no such folder, or no PDF in it.
+    """
     pattern = source.path.replace("{year}", str(year))
     folder = Path(pattern)
     if folder.is_dir():

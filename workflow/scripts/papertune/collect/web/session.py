@@ -290,7 +290,7 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
             return
         contact = self.contact
         if not is_contact(contact):
-            what = f"the contact {contact!r} names nobody whom a site can write to"
+            what = f"the contact {contact!r} is not an address that a site can write to"
             if self._contact_needed:
                 raise CollectError(what, where="fetching.contact", hint=NAME_A_CONTACT)
             raise PageError(url, "no_contact", what, passing=True, hint=NAME_A_CONTACT)

@@ -1,0 +1,1 @@
+"""How a study begins: an experiment file, made of answers and of a look into the documents."""

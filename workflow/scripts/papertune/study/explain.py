@@ -1,0 +1,169 @@
+"""Every setting of an experiment: its value, where it stands or that it is a default, what it means.
+
+``make explain EXPERIMENTS=NAME``, with ``KEY=training`` of one part. Whom servers are told to write to,
+and what looks like a key, is not shown.
+"""
+
+import argparse
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic.fields import FieldInfo
+
+from papertune.errors import PapertuneError, SettingsError, one_line
+from papertune.study.experiment import Experiment
+from papertune.study.experiment_file import load_experiment, locate
+from papertune.study.methods import METHODS
+from papertune.study.prompts import WORKFLOW
+from papertune.study.settings import PARTS, Model, Settings
+from papertune.study.settings.notation import nearest
+from papertune.study.yaml_text import Written, read
+
+HIDDEN = ("contact",)  # keys whose values are nobody else's business
+DEFAULT = "default"
+_KEY = re.compile(r"(--?[\w-]*(?:key|token|secret|password)[\w-]*[= ])\S+", re.IGNORECASE)
+LEAST = 80  # columns of a terminal that says nothing of itself
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A setting."""
+
+    key: str  # from the top, with dots
+    value: str
+    origin: str  # file:line, or DEFAULT
+    meaning: str
+
+
+def rows(study: Experiment, written: Written) -> list[Row]:
+    """The settings of an experiment as its file and the defaults say, in the order of the schema."""
+    return list(_rows(study, written, [], study))
+
+
+def _rows(made: Settings, written: Written, above: list[str], study: Experiment) -> Iterator[Row]:
+    for name, field in type(made).model_fields.items():
+        value, path = getattr(made, name), [*above, field.alias or name]
+        if isinstance(made, Model):
+            if name in PARTS and name not in METHODS[made.method].uses:
+                continue
+            if name == "training":
+                yield from _training(study, above[-1], written, path)
+                continue
+        yield from _within(value, written, path, field, study, name in made.model_fields_set)
+
+
+def _training(study: Experiment, model: str, written: Written, path: list[str]) -> Iterator[Row]:
+    """How a model is trained: by what it says of its own, else as the experiment says of all."""
+    own, shared = study.models[model].training, study.training
+    made = study.training_of(model)
+    for name, field in type(made).model_fields.items():
+        inner = [*path, name] if name in own.model_fields_set else ["training", name]
+        said = name in own.model_fields_set | shared.model_fields_set
+        [row] = _within(getattr(made, name), written, inner, field, study, said)
+        yield replace(row, key=".".join([*path, name]))
+
+
+def _within(
+    value: Any,
+    written: Written,
+    path: list[str],
+    field: FieldInfo,
+    study: Experiment,
+    said: bool,
+) -> Iterator[Row]:
+    if isinstance(value, Settings):
+        yield from _rows(value, written, path, study)
+    elif isinstance(value, dict) and value and all(isinstance(v, Settings) for v in value.values()):
+        for name, one in value.items():
+            yield from _rows(one, written, [*path, name], study)
+    elif isinstance(value, list) and value and all(isinstance(one, Settings) for one in value):
+        for number, one in enumerate(value):
+            yield from _rows(one, written, [*path, str(number)], study)
+    else:
+        place = written.place(path).rpartition(":")[0] if said else DEFAULT
+        yield Row(".".join(path), _shown(path[-1], value), place, _meaning(field))
+
+
+def _meaning(field: FieldInfo) -> str:
+    return " ".join((field.description or "").split())
+
+
+def _shown(name: str, value: Any) -> str:
+    """A value as YAML in one line."""
+    if name in HIDDEN and value:
+        return "(given; not shown)"
+    if isinstance(value, tuple):
+        value = list(value)
+    text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=10**9)
+    return one_line(_KEY.sub(r"\1***", text.strip()[1:-1]))
+
+
+def table(found: list[Row], width: int) -> str:
+    """Rows in sections, one for each key of the file's top level; long meanings go on below."""
+    lines: list[str] = []
+    section = ""
+    for row in found:
+        top, _, inner = row.key.partition(".")
+        if inner and top != section:
+            lines += ["", top]
+        elif not inner and section and lines[-1:] != [""]:
+            lines += [""]
+        section = top if inner else ""
+        said = f"{'  ' if inner else ''}{inner or top}: {row.value}"
+        lines.append(f"{said.ljust(48)}  {row.origin}")
+        lines += textwrap.wrap(row.meaning, max(width - 8, 40), initial_indent=" " * 6,
+                               subsequent_indent=" " * 6)  # fmt: skip
+    return "\n".join(lines).strip("\n")
+
+
+def explained(name: str, key: str, folders: list[Path], width: int) -> str:
+    """The settings of an experiment given by name or path; of one part where a key is given.
+
+    Raises:
+        SettingsError: there is no such experiment, it is wrong, or it has no such key.
+    """
+    path = locate(name, folders)
+    if path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    study = load_experiment(path)
+    found = rows(study, read(path))
+    if key:
+        keys = {".".join(row.key.split(".")[:n]) for row in found for n in range(1, 6)}
+        found = [row for row in found if f"{row.key}.".startswith(f"{key}.")]
+        if not found:
+            hint = f"one of {', '.join(sorted(one for one in keys if '.' not in one))}, or within these"
+            raise SettingsError(f"no key {key!r}{nearest(key, keys)}", where=str(path), hint=hint)
+    said = sum(row.origin != DEFAULT for row in found)
+    head = f"{path}: {len(found)} settings, {said} of them as the file says, the others defaults"
+    return f"{head}\n\n{table(found, width)}"
+
+
+def main(arguments: list[str]) -> None:
+    """Print the settings of each experiment."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="make explain")
+    parser.add_argument("experiments", nargs="?", default="", help="names or paths, with commas")
+    parser.add_argument("--key", default="", help="one part: training, models.lora")
+    given = parser.parse_args(arguments)
+    if not given.experiments:
+        hint = "make explain EXPERIMENTS=demo, or another name of config/experiments"
+        raise PapertuneError("which experiment?", where="make explain", hint=hint)
+    folders = [Path("config/experiments"), WORKFLOW / "config/experiments"]
+    width = shutil.get_terminal_size((LEAST, 0)).columns
+    for name in given.experiments.split(","):
+        print(explained(name, given.key, folders, width))
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except PapertuneError as problem:
+        sys.exit(str(problem))
+    except BrokenPipeError:
+        sys.exit(0)
