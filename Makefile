@@ -22,7 +22,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --gene
   --override requirements/torch-is-apart.txt --no-emit-package torch --no-emit-package pip --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help new run explain demo models study reports tracking live chat doctor plan preview profile bundle unbundle export compare container install test docs bench lint lock audit format schema readme changelog release clean
+.PHONY: help new run explain demo models study reports tracking live chat doctor plan preview profile bundle unbundle export harness publish compare container install test docs bench lint lock audit format schema readme changelog release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -137,6 +137,17 @@ unbundle: .venv/installed ## unpack BUNDLE=bundles/NAME.tar here
 
 export: .venv/installed ## merge and card the models of EXPERIMENTS=... for use elsewhere
 	$(BIN)/snakemake export $(STUDY)
+
+.venv/installed-harness: .venv/installed requirements/harness.txt
+	$(PIP) --no-deps --require-hashes --no-build-isolation -r requirements/harness.txt
+	@touch $@
+
+harness: .venv/installed-harness ## write the test sets of EXPERIMENT=... as tasks of lm-evaluation-harness, and scores for Inspect
+	@PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.publish.harness $(or $(EXPERIMENT),$(EXPERIMENTS))
+
+publish: .venv/installed ## push data, exports and report of EXPERIMENT=... to the Hub, TO=user; private, PUBLIC=1, WITH_TEXTS=1
+	@PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.publish.hub $(or $(EXPERIMENT),$(EXPERIMENTS)) --to "$(TO)" \
+	  $(if $(PUBLIC),--public) $(if $(WITH_TEXTS),--with-texts)
 
 compare: .venv/installed ## one page of A=demo and B=other/results/demo: what differs in settings, data and numbers
 	@PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.report.two_studies "$(A)" "$(B)" $(if $(TO),--to "$(TO)")

@@ -30,4 +30,5 @@ ROOMS = (
     "chat",
     "report",
     "preview",
+    "publish",
 )

@@ -17,18 +17,12 @@ from papertune.files import atomic_write, files_digest, read_json
 from papertune.identity import canonical
 from papertune.models.licences import UNKNOWN, licence_of, made_from
 from papertune.models.modelfolder import write_json
+from papertune.models.usage import HERE, code, example_of
 from papertune.owned import anybodys
 from papertune.pairfile import read_pairs
 from papertune.study.layout import Origin
 from papertune.study.methods import METHODS
 
-LOADING = """\
-from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-base = AutoModelForCausalLM.from_pretrained("path/of/the/base")  # in 4 bit if it was trained so
-model = PeftModel.from_pretrained(base, "path/of/this/folder")
-tokenizer = AutoTokenizer.from_pretrained("path/of/this/folder")"""
 LIMITS = """\
 Meant for research on what fine-tuning on a body of documents changes. It answers questions of the
 form that it was trained on. Its answers are not checked by anybody: they can be wrong, made up, or
@@ -74,14 +68,26 @@ class Results(NamedTuple):
     evaluations: list[Any]
 
 
-def write_card(folder: Path, *, results: Results | None = None, merged: str = "") -> None:
+def write_card(
+    folder: Path,
+    *,
+    results: Results | None = None,
+    merged: str = "",
+    base: Path | None = None,
+    at: str = HERE,
+) -> None:
     """Write a model folder's README.md from its ``training.json`` and ``history.csv``.
 
-    ``merged`` says how adapters were brought into the base's weights, where they were.
+    Args:
+        results: What the model scored, where there are scores.
+        merged: How adapters were brought into the base's weights, where they were.
+        base: The folder of the base that adapters are loaded on.
+        at: What the card's code loads: this folder, or a name on the Hub.
     """
     facts = read_facts(folder)
     adapter = METHODS[facts["method"]].trains == "adapters" and not merged
-    front, body = _front(facts, results, adapter), _body(facts, results, merged, adapter)
+    used = code(facts, folder, base if adapter else None, at) if facts.get("example") else ""
+    front, body = _front(facts, results, adapter), _body(facts, results, merged, used)
     with atomic_write(folder / "README.md") as stream:
         stream.write(f"---\n{front}\n---\n\n{body}")
 
@@ -133,11 +139,12 @@ def name_model(
             "writers": [json.loads(writer) for writer in sorted(writers)],
             "sha256": files_digest([*train, *validation]),
         },
+        "example": example_of(others) or example_of(pairs),
     }  # fmt: skip
     add_facts(folder, facts)
     if (folder / "adapter_config.json").exists():
         add_facts(folder, {"base_model_name_or_path": base.name}, "adapter_config.json")
-    write_card(folder)
+    write_card(folder, base=base)
 
 
 def text(value: object) -> str:
@@ -177,7 +184,7 @@ def _front(facts: Mapping[str, Any], results: Results | None, adapter: bool) -> 
     return str(data.to_yaml()).strip()
 
 
-def _body(facts: Mapping[str, Any], results: Results | None, merged: str, adapter: bool) -> str:
+def _body(facts: Mapping[str, Any], results: Results | None, merged: str, used: str) -> str:
     origin, base, data = facts["origin"], facts["base"], facts["data"]
     name = f"{origin['experiment']} / {origin['model']}, seed {facts['seed']}"
     local = "pre-trained here from random weights" if base["scratch"] else "a local folder"
@@ -203,9 +210,9 @@ def _body(facts: Mapping[str, Any], results: Results | None, merged: str, adapte
     ]
     parts = [
         f"# {text(name)}",
-        "A language model that answers questions about documents; "
-        f"{METHODS[facts['method']].says}. {merged} Made by Papertune; every number here is from the "
-        "run that made it (`training.json`, `history.csv`).".replace("  ", " "),
+        f"A language model made from {text(base['hub'] or base['name'])}, which answers questions "
+        f"about documents; {METHODS[facts['method']].says}. {merged} Made by Papertune; every number "
+        "here is from the run that made it (`training.json`, `history.csv`).".replace("  ", " "),
         "## Base",
         _table(
             ("Name", base["hub"] or base["name"]),
@@ -216,7 +223,7 @@ def _body(facts: Mapping[str, Any], results: Results | None, merged: str, adapte
             ("Licence of the base", licence),
             ("Texts of its licence and terms, beside the base", ", ".join(base.get("terms", []))),
         ),
-        *(["## Loading", block(LOADING, "python")] if adapter else []),
+        *(["## Use", "Run in this folder:", block(used, "python")] if used else []),
         "## Data",
         _table(
             ("Source of the documents", data["source"]),

@@ -1,0 +1,1 @@
+"""Models and test sets in the forms of other programs."""

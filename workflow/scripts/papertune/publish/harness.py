@@ -1,0 +1,111 @@
+"""Tasks for lm-evaluation-harness: the questions of a test set, asked as a model of the study is asked.
+
+Each test set makes two tasks, one whose answers are scored and one of how likely the reference answers
+are. Their numbers are the study's where no prompt was too long for the model and words are of ASCII.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import yaml
+
+from papertune.chat.choices import Choices
+from papertune.errors import PapertuneError
+from papertune.files import atomic_write
+from papertune.owned import make_folder
+from papertune.pairfile import read_pairs
+from papertune.publish import scoring
+from papertune.study.layout import Layout
+from papertune.study.prompts import answer_prompt
+
+
+def write_tasks(layout: Layout, folder: Path) -> list[str]:
+    """Write the tasks of each finished model into a folder, for ``lm_eval --include_path``.
+
+    Returns:
+        The names of the tasks; ``EXPERIMENT_MODEL_SET``, and ``..._likelihood``.
+
+    Raises:
+        PapertuneError: no model is finished, or one is asked as a chat of several turns.
+    """
+    make_folder(folder)
+    shutil.copyfile(scoring.__file__, folder / "scoring.py")
+    names, study = [], layout.experiment
+    most = study.answering.max_new_tokens
+    for model in Choices(layout).models:
+        chat = study.models[model].examples.asked == "chat"
+        for test_set in study.usual_sets:
+            name = f"{layout.name}_{model}_{test_set}".replace("/", "_")
+            pairs = Path(layout.test_set(test_set))
+            _write_questions(folder / f"{name}.jsonl", pairs, study.asked_template(test_set, model))
+            for task, own in _tasks(name, most).items():
+                text = yaml.safe_dump(own, sort_keys=False)
+                # a tag of the harness's own, which no string of ours can hold
+                for function in ("questions", "answered", "likely"):
+                    text = text.replace(f"function {function}\n", f"!function scoring.{function}\n")
+                with atomic_write(folder / f"{task}.yaml") as stream:
+                    stream.write("# with --apply_chat_template\n" * chat + text)
+                names.append(task)
+    return names
+
+
+def _write_questions(path: Path, pairs: Path, template: str) -> None:
+    with atomic_write(path) as stream:
+        for pair in read_pairs(pairs):
+            prompt = answer_prompt(template, pair)
+            if len(prompt.turns) > 1:
+                what = "a prompt of several turns, which a task of lm-evaluation-harness has not"
+                raise PapertuneError(what, where=str(pairs), hint="take a prompt of one turn")
+            text = str(prompt)
+            lead = "" if text[-1:].isspace() else " "
+            asked = {"id": pair.id, "prompt": text, "reference": pair.answer}
+            stream.write(json.dumps(asked | {"completion": lead + pair.answer}) + "\n")
+
+
+def _tasks(name: str, most: int) -> dict[str, dict[str, object]]:
+    both: dict[str, object] = {
+        "custom_dataset": "function questions", "dataset_kwargs": {"file": f"{name}.jsonl"},
+        "dataset_path": "", "test_split": "test", "target_delimiter": "",
+        "doc_to_text": "{{prompt}}", "doc_to_target": "{{completion}}",
+    }  # fmt: skip
+    return {
+        name: {
+            "task": name, **both, "output_type": "generate_until",
+            "generation_kwargs": {"until": [], "max_gen_toks": most, "do_sample": False},
+            "process_results": "function answered",
+            "metric_list": [
+                {"metric": "rouge_l", "aggregation": "mean", "higher_is_better": True}
+            ],
+        },
+        f"{name}_likelihood": {
+            "task": f"{name}_likelihood", **both, "output_type": "loglikelihood",
+            "process_results": "function likely",
+            "metric_list": [
+                {"metric": "bits_per_byte", "aggregation": "bits_per_byte", "higher_is_better": False}
+            ],
+        },
+    }  # fmt: skip
+
+
+def main(arguments: list[str]) -> None:
+    """Write the tasks of an experiment, and say how they are run."""
+    from papertune.chat.__main__ import layout_of
+
+    if len(arguments) != 1:
+        raise PapertuneError("which experiment?", where="make harness", hint="EXPERIMENT=demo")
+    layout = layout_of(arguments[0])
+    folder = Path(layout.root, "lm_eval")
+    names = write_tasks(layout, folder)
+    print(*names, sep="\n")
+    print(
+        f"\nlm_eval --model hf --model_args pretrained=FOLDER --include_path {folder} --tasks NAME"
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except PapertuneError as problem:
+        sys.exit(str(problem))

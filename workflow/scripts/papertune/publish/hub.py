@@ -1,0 +1,227 @@
+"""What of a study goes to the Hugging Face Hub, once it was asked for twice: data, models, report.
+
+The report lies beside the pairs that it is about: who sees the one sees the other. Texts of documents
+belong to their authors, and go only where that is asked for. A token is what ``hf auth login`` keeps,
+or ``HF_TOKEN``; nothing here reads or shows it.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from papertune.errors import PapertuneError
+from papertune.files import read_json
+from papertune.jobs.scratch import scratch
+from papertune.models.licences import UNKNOWN
+from papertune.models.modelfolder import link_or_copy, write_json
+from papertune.pairfile import read_pairs, write_pairs
+from papertune.study.layout import Layout
+
+EVALUATIONS = ".eval_results"
+
+
+def stage(layout: Layout, to: str, folder: Path, *, texts: bool) -> dict[str, tuple[str, Path]]:
+    """Put together what each repository gets.
+
+    Args:
+        to: The user or organisation on the Hub.
+        folder: An empty folder to put it together in.
+        texts: Whether texts of documents go along.
+
+    Returns:
+        Name of a repository → its kind (``dataset`` or ``model``) and its folder.
+
+    Raises:
+        PapertuneError: nothing was exported, or there is no report.
+    """
+    exports = [path for path in map(Path, layout.exports()) if path.exists()]
+    report = Path(layout.root, "report.html")
+    if not exports or not report.exists():
+        hint = f"make them: snakemake --config experiments={layout.name}; and the same -- export"
+        raise PapertuneError("no report, or no exported model", where=layout.root, hint=hint)
+    name = layout.name.replace("/", "-")
+    data = f"{to}/{name}"
+    staged = {data: ("dataset", folder / "data")}
+    _stage_data(layout, folder / "data", report, texts)
+    for export in exports:
+        own = "-".join([name, *export.parts[-2:]])
+        staged[f"{to}/{own}"] = ("model", folder / own)
+        _stage_model(export, folder / own, f"{to}/{own}", data, texts)
+    return staged
+
+
+def _stage_data(layout: Layout, folder: Path, report: Path, texts: bool) -> None:
+    folder.mkdir()
+    configs = []
+    for card in filter(Path.exists, map(Path, layout.cards())):
+        own = card.parent.name
+        (folder / own).mkdir()
+        # its front matter is of a repository of its own
+        words = card.read_text(encoding="utf-8")
+        (folder / own / "README.md").write_text(words, encoding="utf-8")
+        files = []
+        for path in sorted(card.parent.glob("*.parquet")):
+            if texts:
+                link_or_copy(path, folder / own / path.name)
+            else:
+                without = (replace(pair, context="") for pair in read_pairs(path))
+                write_pairs(folder / own / path.name, without)
+            files.append({"split": path.stem, "path": f"{own}/{path.name}"})
+        configs.append({"config_name": own, "data_files": files})
+    if texts:  # it quotes what was read
+        link_or_copy(report, folder / "report.html")
+    shutil.copytree(report.parent / "tables", folder / "tables", copy_function=shutil.copyfile)
+    front = {"configs": configs, "tags": ["papertune", "question-answering"], "license": UNKNOWN}
+    left = (
+        "" if texts else " The texts of the documents, and the report, which quotes them, stay out."
+    )
+    body = (
+        f"# Question–answer pairs of a study\n\nMade by Papertune. Each folder has a card that says "
+        f"who wrote its pairs.{left} What the pairs are about belongs to the authors of the documents.\n"
+    )
+    (folder / "README.md").write_text(
+        f"---\n{yaml.safe_dump(front)}---\n\n{body}", encoding="utf-8"
+    )
+
+
+def _stage_model(export: Path, folder: Path, name: str, data: str, texts: bool) -> None:
+    from huggingface_hub import EvalResultEntry, ModelCard, constants, eval_result_entries_to_yaml
+
+    folder.mkdir()
+    for path in sorted(export.iterdir()):
+        if path.is_file() and not path.is_symlink():
+            link_or_copy(path, folder / path.name)
+    card = (export / "README.md").read_text(encoding="utf-8")
+    facts = read_json(export / "training.json")
+    used = "folder = '.'  # this folder, or the path of another"
+    card = card.replace(used, f"folder = {name!r}").replace("Run in this folder:\n\n", "")
+    example = facts.get("example")
+    if example and not texts:
+        card = card.replace(f"'context': {example['context']!r},", "'context': '',")
+        facts["example"] = example | {"context": ""}
+        write_json(folder / "training.json", facts)
+    (folder / "README.md").unlink()  # a link would be the export's own
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    results = ModelCard.load(export / "README.md").data.eval_results or []
+    when = datetime.fromtimestamp((export / "README.md").stat().st_mtime, UTC)
+    entries = [
+        EvalResultEntry(
+            dataset_id=data, task_id=f"{one.dataset_name.rpartition(' ')[2]}_{one.metric_type}",
+            value=one.metric_value, date=f"{when:%Y-%m-%dT%H:%M:%SZ}",
+            source_url=f"{constants.ENDPOINT}/datasets/{data}", source_name="Papertune",
+        )
+        for one in results
+    ]  # fmt: skip
+    if entries:
+        (folder / EVALUATIONS).mkdir()
+        said = yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False)
+        (folder / EVALUATIONS / "papertune.yaml").write_text(said, encoding="utf-8")
+
+
+def summary(staged: dict[str, tuple[str, Path]], *, private: bool, texts: bool) -> str:
+    """What would be pushed, how large it is, where, who would see it, and which licences it asks for."""
+    from huggingface_hub import constants
+
+    lines = [f"To {constants.ENDPOINT}, {'private' if private else 'PUBLIC: anybody can read it'}:"]
+    for name, (kind, folder) in staged.items():
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        size = sum(path.stat().st_size for path in files) / 1e6
+        lines.append(f"  {kind} {name}: {len(files)} files, {size:,.1f} MB")
+        if kind == "model":
+            base = read_json(folder / "training.json")["base"]
+            lines.append(
+                f"    licence of its base {base['hub'] or base['name']}: {base['licence']}"
+            )
+    if texts:
+        lines.append("  WITH the texts of documents: do their authors' licences let you?")
+    else:
+        lines.append("  without texts of documents, but questions and answers may quote them")
+    return "\n".join(lines)
+
+
+def agreed(name: str, ask: Callable[[str], str] | None) -> bool:
+    """Whether somebody says so twice; without a terminal, YES names the repository of the data."""
+    if ask is None:
+        return os.environ.get("YES") == name
+    if ask("Push this? [y/N] ").strip().lower() != "y":
+        return False
+    return ask(f"Type {name} to push it: ").strip() == name
+
+
+def check_visibility(staged: dict[str, tuple[str, Path]]) -> None:
+    """Raise PapertuneError where a repository is there already for anybody to read."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    api: Any = HfApi()
+    for name, (kind, _) in staged.items():
+        with suppress(RepositoryNotFoundError):
+            if not api.repo_info(name, repo_type=kind).private:
+                hint = "make it private on the Hub, or say PUBLIC=1"
+                raise PapertuneError("this repository is public", where=name, hint=hint)
+
+
+def push(staged: dict[str, tuple[str, Path]], *, private: bool) -> None:
+    """Make the repositories where they are not there, and upload what changed."""
+    from huggingface_hub import HfApi
+
+    api: Any = HfApi()
+    for name, (kind, folder) in staged.items():
+        api.create_repo(name, repo_type=kind, private=private, exist_ok=True)
+        api.upload_folder(
+            repo_id=name, repo_type=kind, folder_path=folder, commit_message="Papertune"
+        )
+        print(f"pushed {name}", flush=True)
+
+
+def publish(
+    layout: Layout, to: str, *, private: bool, texts: bool, ask: Callable[[str], str] | None
+) -> bool:
+    """Show what would be pushed, ask twice, and push it; returns whether it was pushed.
+
+    Raises:
+        PapertuneError: as :func:`stage`; a repository is public that is to be private.
+    """
+    with scratch("publish") as folder:
+        staged = stage(layout, to, Path(folder), texts=texts)
+        print(summary(staged, private=private, texts=texts), flush=True)
+        if private:
+            check_visibility(staged)
+        name = next(iter(staged))
+        if not agreed(name, ask):
+            print(f"Nothing was pushed. Without a terminal, YES={name} agrees.")
+            return False
+        push(staged, private=private)
+    return True
+
+
+def main(arguments: list[str]) -> None:
+    """Publish an experiment."""
+    from papertune.chat.__main__ import layout_of
+
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m papertune.publish.hub")
+    parser.add_argument("experiment")
+    parser.add_argument("--to", required=True, help="a user or an organisation on the Hub")
+    parser.add_argument("--public", action="store_true", help="for anybody to read")
+    parser.add_argument("--with-texts", action="store_true", help="texts of documents, too")
+    given = parser.parse_args(arguments)
+    ask = input if sys.stdin.isatty() else None
+    how = {"private": not given.public, "texts": given.with_texts}
+    if not publish(layout_of(given.experiment), given.to, ask=ask, **how):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except PapertuneError as problem:
+        sys.exit(str(problem))
