@@ -167,8 +167,9 @@ format: .venv/installed-test ## bring the code into its form
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
-schema: .venv/installed ## write the schemas for editors anew
+schema: .venv/installed ## write the schemas for editors and config/README.md anew
 	PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.study.experiment_file workflow/schemas
+	PYTHONPATH=workflow/scripts $(BIN)/python docs/settings.py
 
 RESULTS ?= $(wildcard results/demo results/smollm2 results/smollm2-papers)
 readme: .venv/installed ## copy what RESULTS=results/... found to docs/, and quote it in README.md
