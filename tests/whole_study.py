@@ -128,12 +128,12 @@ def many_models(folder: Path, count: int = 30) -> Study:
     for n in range(count - len(models)):
         label = f"LoRA, rank {2 ** (n % 7)}, learning rate {n + 1}e-5"
         models[f"lora_{n}"] = {"base": "small", "method": "lora", "label": label}
-    sets = {
-        **{name: {"generator": name} for name in ("extractive", "cloze")},
-        **{f"few_{name}": {"generator": name, "most": 12} for name in ("extractive", "cloze")},
+    writers = SETTINGS["generators"] | {
+        f"{name}_2": {"backend": "rules", "style": name, "label": f"{name.title()} rules, again"}
+        for name in ("extractive", "cloze")
     }
-    skill = {name: {of: draw.random() for of in sets} for name in models}
+    skill = {name: {of: draw.random() for of in writers} for name in models}
     with patch.dict(sample_study.SETTINGS, models=models, published=[]):
         with patch.dict(sample_study.SKILL, skill):
-            more = {"test_sets": sets, "seeds": [1]}
+            more = {"generators": writers, "seeds": [1]}
             return make_study(folder, metrics=["token_f1"], per_year=5, **more)
