@@ -17,7 +17,11 @@ from unit.report.test_page import HOSTILE, Elements
 
 def with_filter(folder, hostile=""):
     """A study with a filter, learned of its questions."""
-    study = make_study(folder, metrics=["token_f1"], per_year=4, hostile=hostile)
+    return add_filter(make_study(folder, metrics=["token_f1"], per_year=4, hostile=hostile), hostile)
+
+
+def add_filter(study, hostile=""):
+    """The study with a filter that is learned of its questions."""
     against = UnrelatedTable(kind="table", path="others.csv")
     chosen = study.experiment.model_copy(update={"filter": QuestionFilter(against=against)})
     study = replace(study, layout=replace(study.layout, experiment=chosen))
