@@ -1,7 +1,5 @@
 """Studies whose pages have all that pages can have, and one with many models."""
 
-import dataclasses
-import json
 import random
 from collections import defaultdict
 from dataclasses import replace
@@ -104,7 +102,10 @@ def _trials(study: Study) -> None:
 def _programs(study: Study) -> Study:
     """The study as if the answers to one test set were programs: better form, worse logic."""
     cells = read_matrix(path := study.made_from["matrix"])
-    for metric, mean, verdict in [("pass@1", 0.2, "worse"), *((n, 0.9, "better") for n in WELL_FORMED)]:
+    for metric, mean, verdict in [
+        ("pass@1", 0.2, "worse"),
+        *((n, 0.9, "better") for n in WELL_FORMED),
+    ]:
         for model in study.experiment.models:
             own = {"baseline": "baseline", "difference": mean - 0.5, "verdict": verdict}
             values = (0.5, 0.4, 0.6) if model == "baseline" else (mean, mean - 0.05, mean + 0.05)
@@ -133,7 +134,7 @@ def many_models(folder: Path, count: int = 30) -> Study:
         for name in ("extractive", "cloze")
     }
     skill = {name: {of: draw.random() for of in writers} for name in models}
-    with patch.dict(sample_study.SETTINGS, models=models, published=[]):
-        with patch.dict(sample_study.SKILL, skill):
-            more = {"generators": writers, "seeds": [1]}
-            return make_study(folder, metrics=["token_f1"], per_year=5, **more)
+    settings = patch.dict(sample_study.SETTINGS, models=models, published=[])
+    with settings, patch.dict(sample_study.SKILL, skill):
+        more = {"generators": writers, "seeds": [1]}
+        return make_study(folder, metrics=["token_f1"], per_year=5, **more)

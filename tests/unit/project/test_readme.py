@@ -65,7 +65,7 @@ def prose(path):
         for name in quoting.NAMES:
             before, _, rest = text.partition(quoting.BEGIN.format(name))
             text = before + rest.partition(quoting.END)[2]
-        return text
+        return re.sub("`[^`\n]*`", "", text)  # settings
     if path.suffix == ".py":
         return "\n".join(re.findall(r'"""[^"]*"""|#.*', text))
     if path.suffix == ".yaml":

@@ -17,7 +17,9 @@ from unit.report.test_page import HOSTILE, Elements
 
 def with_filter(folder, hostile=""):
     """A study with a filter, learned of its questions."""
-    return add_filter(make_study(folder, metrics=["token_f1"], per_year=4, hostile=hostile), hostile)
+    return add_filter(
+        make_study(folder, metrics=["token_f1"], per_year=4, hostile=hostile), hostile
+    )
 
 
 def add_filter(study, hostile=""):

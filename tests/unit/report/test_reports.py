@@ -42,7 +42,7 @@ def test_the_page_has_every_line_with_ours_beside_it_and_nothing_that_runs(tmp_p
     assert other.reproductions() == []
     write_reports({"demo": layout, "other": other}, tmp_path / "reports.html")
     page = (tmp_path / "reports.html").read_text()
-    assert HOSTILE not in page and "&lt;script&gt;" in page and "script-src" not in page
+    assert HOSTILE not in page and "&lt;script&gt;" in page and page.count("<script") == 1
     for said in ("Similarity by year", "Loss by epoch", "the same design", "a smaller model"):
         assert said in page
     assert page.count("<svg") == 2 and 'href="demo/report.html#answers"' in page

@@ -10,6 +10,7 @@ from typing import Any
 from papertune.report.table import forms
 
 PARTS = Path(__file__).parent / "page_parts"
+PLAIN = ("style.css", "tables.js")  # style and script of pages without an explorer
 
 
 def environment() -> Any:

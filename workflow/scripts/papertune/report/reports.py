@@ -7,7 +7,7 @@ from typing import Any
 
 from papertune.files import atomic_write, read_json
 from papertune.report.figures import inline
-from papertune.report.parts import PARTS, content_policy, environment
+from papertune.report.parts import PARTS, PLAIN, content_policy, environment
 from papertune.report.table import read_table
 from papertune.study.layout import Layout
 from papertune.study.settings.reproduction import Line
@@ -30,11 +30,11 @@ def write_reports(layouts: Mapping[str, Layout], output: str | Path) -> None:
         made = read_json(f"{layout.root}/made.json")
         one = {"name": name, "study": study, "lines": lines, "made": made}
         reports.setdefault(study.reproduces.report, []).append(one)
-    style = (PARTS / "style.css").read_text(encoding="utf-8")
+    style, script = ((PARTS / name).read_text(encoding="utf-8") for name in PLAIN)
     text = (
         environment()
         .get_template("reports.html")
-        .render(reports=reports, style=style, policy=content_policy(style))
+        .render(reports=reports, style=style, script=script, policy=content_policy(style, script))
     )
     with atomic_write(output) as stream:
         stream.write(text)

@@ -18,7 +18,7 @@ from papertune.report.between import compare_numbers
 from papertune.report.finished import Study, StudyError, names_of, read_study
 from papertune.report.made import told
 from papertune.report.numbers import NONE
-from papertune.report.parts import PARTS, content_policy, environment
+from papertune.report.parts import PARTS, PLAIN, content_policy, environment
 from papertune.report.table import Table
 
 NOT_SET = "not set"
@@ -77,7 +77,7 @@ def how_table(first: Study, second: Study) -> Table:
     rows = [
         [key, mine.get(key, NONE), theirs.get(key, NONE)] for key in dict.fromkeys([*mine, *theirs])
     ]
-    return Table("With what they were made", ["", *names_of(first, second)], rows, 3)
+    return Table("With what they were made", ["What", *names_of(first, second)], rows, 3)
 
 
 def write_comparison(first: Study, second: Study, output: str | Path) -> str:
@@ -100,14 +100,15 @@ def write_comparison(first: Study, second: Study, output: str | Path) -> str:
         f"{len(settings.rows)} settings differ; of {len(tested)} values that can be compared with each "
         f"other, {found[0]} are better and {found[1]} worse in {names[1]} than in {names[0]}"
     )
-    style = (PARTS / "style.css").read_text(encoding="utf-8")
+    style, script = ((PARTS / name).read_text(encoding="utf-8") for name in PLAIN)
     template = environment().get_template("two_studies.html")
     pages = [
         os.path.relpath(one.root / "report.html", Path(output).parent) for one in (first, second)
     ]
     text = template.render(
-        policy=content_policy(style),
+        policy=content_policy(style, script),
         style=style,
+        script=script,
         headline=headline,
         studies=[
             {"name": name, "page": quote(page), "made": one.made, "settings": one.settings}

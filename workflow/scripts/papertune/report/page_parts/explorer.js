@@ -144,6 +144,7 @@
     return own;
   };
 
+  let opened = 0;
   const metrics = (item) => {
     const table = make("table", undefined, "dense"), head = make("tr"), body = make("tbody");
     const runs = answers.runs.map((_, run) => run).filter((run) => visible().includes(answers.runs[run][0]));
@@ -165,7 +166,8 @@
     table.append(make("caption", "Every metric of these answers"), top, body);
     scroll.tabIndex = 0;
     scroll.setAttribute("role", "region");
-    scroll.setAttribute("aria-label", "Every metric of these answers");
+    opened += 1; // regions of one name are no help to find one
+    scroll.setAttribute("aria-label", `Every metric of these answers (table ${opened})`);
     scroll.append(table);
     return scroll;
   };
