@@ -169,7 +169,25 @@ def schemas() -> dict[str, dict[str, Any]]:
     """File name → JSON schema: what the program checks, in the language that editors read."""
     kinds: dict[str, type[Settings]] = {"config": Configuration, "experiment": Experiment}
     draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return {f"{n}.schema.json": draft | k.model_json_schema() for n, k in kinds.items()}
+    made = {name: kind.model_json_schema() for name, kind in kinds.items()}
+    return {
+        f"{n}.schema.json": draft | _in_place(one, one.get("$defs", {})) for n, one in made.items()
+    }
+
+
+def _in_place(schema: dict[str, Any], sections: dict[str, Any]) -> dict[str, Any]:
+    """A section whose keys have the keys of their sections below them.
+
+    The catalogue of Snakemake workflows makes a table of keys, and looks up no references.
+    """
+    keys = {}
+    for key, value in schema.get("properties", {}).items():
+        reference = value.get("$ref", "").rpartition("/")[2]
+        if "properties" in sections.get(reference, {}):
+            own = {name: one for name, one in value.items() if name not in ("$ref", "default")}
+            value = sections[reference] | own
+        keys[key] = _in_place(value, sections) if "properties" in value else value
+    return schema | {"properties": keys}
 
 
 if __name__ == "__main__":
