@@ -47,8 +47,6 @@ install: .venv/installed ## make .venv with pinned requirements
 
 demo: .venv/installed ## run the demo and show where its report is
 	$(BIN)/snakemake --config experiments=demo
-	@echo; cat results/demo/tables/matrix.txt
-	@echo; echo "Report: results/demo/report.html"
 
 .venv/installed-models: .venv/installed requirements/models.txt requirements/multilingual.txt
 	@sed -n '/^#/s/^# //p' requirements/models.txt
@@ -65,10 +63,8 @@ new: .venv/installed ## write the experiment file of a study of your own: NAME=m
 	  $(call said,TRAIN,train) $(call said,TEST,test) $(call said,WRITERS,writers) \
 	  $(call said,BASE,base) $(call said,ON,on) $(if $(FORCE),--force)
 
-run: .venv/installed ## run EXPERIMENTS=... and show where the reports are
+run: .venv/installed ## run EXPERIMENTS=...; it ends with what was found and where the report is
 	$(BIN)/snakemake $(STUDY)
-	@for name in $(subst $(comma), ,$(notdir $(basename $(EXPERIMENTS)))); do \
-	  echo; cat "results/$$name/tables/matrix.txt"; echo; echo "Report: results/$$name/report.html"; done
 
 explain: .venv/installed ## show every setting of EXPERIMENTS=..., defaults too; KEY=training shows one part
 	@PYTHONPATH=workflow/scripts $(BIN)/python -m papertune.study.explain "$(EXPERIMENTS)" $(call said,KEY,key)
@@ -82,8 +78,6 @@ ON_GPU = mkdir -p results && sed 's/^compute: {/&gpu: 1, /' config/experiments/s
 study: models ## run a study with real language models; PAPERS=papers.csv takes your own papers, GPU=1 a GPU
 	$(if $(PAPERS),$(OWN),$(if $(GPU),$(ON_GPU)))
 	$(BIN)/snakemake --cores 2 --config experiments=$(OF)
-	@echo; cat results/$(ALIKE)/tables/matrix.txt
-	@echo; echo "Report: results/$(ALIKE)/report.html"
 
 .venv/installed-serve: .venv/installed requirements/serve.txt
 	$(LOCKED) -r requirements/serve.txt

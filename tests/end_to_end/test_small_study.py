@@ -101,6 +101,22 @@ def test_snakemakes_own_report_takes_tables_and_figures_and_tells_the_study(smal
     assert f"{made['documents']} documents were collected" in shown
 
 
+def test_a_run_ends_with_what_was_found_also_where_nothing_had_to_be_done(small, tmp_path):
+    folder = tmp_path / "study"
+    shutil.copytree(small, folder, symlinks=True)
+    config = ("--config", f"experiments={folder / 'small.yaml'}")
+    results = folder / "results/small"
+    (results / "report.html").unlink()
+    headline = json.loads((results / "made.json").read_text())["headline"]
+    for again in (False, True):
+        said = snakemake(folder, *config).stdout
+        assert ("Nothing to be done" in said) == again
+        assert (results / "tables/matrix.txt").read_text() in said and headline in said
+        assert "Report: results/small/report.html" in said
+    # of what was not asked for nothing is said
+    assert "Report:" not in snakemake(folder, "documents", *config).stdout
+
+
 def test_without_a_browser_the_study_still_ends_and_says_what_is_missing(small, tmp_path):
     """Everything but the pages is in the store: only rendering and what follows runs again."""
     folder = tmp_path / "study"

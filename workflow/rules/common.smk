@@ -134,6 +134,7 @@ def used(rule):
     return lambda wildcards: uses.used_by(rule, layout(wildcards), wildcards).identity()
 
 
+include: "ending.smk"
 include: "files.smk"
 include: "brought.smk"
 include: "resources.smk"

@@ -35,6 +35,17 @@ def before_first_job(hook):
     workflow._onstart = begin
 
 
+def after_last_job(hook):
+    """Call something at the end of a run in which no job failed."""
+    after = workflow._onsuccess
+
+    def end(log):
+        after(log)
+        hook()
+
+    workflow._onsuccess = end
+
+
 def give_back(records):
     """Give back the locks of a run, and leave other runs theirs; Snakemake deletes the whole folder."""
     for path in records._lockfile.values():

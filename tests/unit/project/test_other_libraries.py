@@ -17,7 +17,7 @@ def test_of_snakemake():
     from snakemake.scheduling.job_scheduler import JobScheduler
 
     whole = inspect.getsource(Workflow)
-    assert "self._localrules" in whole and "self._onstart" in whole
+    assert "self._localrules" in whole and "self._onstart" in whole and "self._onsuccess(" in whole
     assert "self.parent_modifier = None" in inspect.getsource(WorkflowModifier)
     scheduler = inspect.getsource(JobScheduler)
     assert "self._executor" in scheduler and "self.failed = set()" in scheduler
