@@ -10,13 +10,13 @@ import pytest
 
 from chat_study import make_chat_study
 from papertune.answering.generation import Sampling, answers
-from papertune.chat.__main__ import layout_of
 from papertune.examples.forms import Form
 from papertune.metrics import metric_named
 from papertune.models.loading import load_model, load_tokenizer
 from papertune.pairfile import read_pairs, write_pairs
 from papertune.publish.harness import write_tasks
 from papertune.records import Answer
+from papertune.study.here import layout_of
 from tiny_training import pairs
 
 TASK = "talk_full_rules"

@@ -9,7 +9,6 @@ import yaml
 
 from chat_study import make_chat_study
 from loopback import serving
-from papertune.chat.__main__ import layout_of
 from papertune.errors import PapertuneError
 from papertune.models.modelcard import name_model
 from papertune.pairfile import read_pairs, write_pairs
@@ -17,6 +16,7 @@ from papertune.publish.hub import publish, stage
 from papertune.records import Score, write_records
 from papertune.report.export import export_model
 from papertune.study.design import Design
+from papertune.study.here import layout_of
 from papertune.study.settings import Comparison
 from tiny_training import pairs
 

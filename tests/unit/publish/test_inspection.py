@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from chat_study import make_chat_study
-from papertune.chat.__main__ import layout_of
 from papertune.publish.inspection import write_inspect
 from papertune.records import Answer, Score, write_records
+from papertune.study.here import layout_of
 
 VALUES = [0.25, 0.5, 1.0]
 

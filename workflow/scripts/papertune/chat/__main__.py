@@ -8,7 +8,6 @@ import logging
 import os
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 from papertune.chat.choices import Choices
 from papertune.chat.conversation import Conversation
@@ -19,27 +18,7 @@ from papertune.cluster.slurm import ClusterError, check_controller
 from papertune.errors import PapertuneError
 from papertune.jobs.scratch import scratch
 from papertune.models.loading import device_name, set_up_torch
-from papertune.owned import part_of
-from papertune.study.configuration import check_configuration
-from papertune.study.experiment_file import load_experiment, locate, name_of
-from papertune.study.layout import Layout
-from papertune.study.prompts import WORKFLOW
-from papertune.study.yaml_text import read
-
-CONFIG = "config/config.yaml"
-
-
-def layout_of(experiment: str) -> Layout:
-    """The files of an experiment given by name or path, where a run from here has them.
-
-    Raises:
-        SettingsError: there is none of that name, or its file or the configuration is wrong.
-    """
-    file = locate(experiment, [Path("config/experiments"), WORKFLOW / "config/experiments"])
-    own = next(path for path in (Path(CONFIG), WORKFLOW / CONFIG) if path.exists())
-    settings = check_configuration(read(own).values)
-    resources = part_of(settings.resources, trust=settings.trust_group)
-    return Layout(name_of(file), load_experiment(file), str(resources))
+from papertune.study.here import layout_of
 
 
 def on_a_gpu(command: str) -> str:

@@ -17,6 +17,7 @@ from papertune.files import atomic_write
 from papertune.owned import make_folder
 from papertune.pairfile import read_pairs
 from papertune.publish import scoring
+from papertune.study.here import layout_of
 from papertune.study.layout import Layout
 from papertune.study.prompts import answer_prompt
 
@@ -91,8 +92,6 @@ def _tasks(name: str, most: int) -> dict[str, dict[str, object]]:
 
 def main(arguments: list[str]) -> None:
     """Write the tasks of an experiment, and say how they are run."""
-    from papertune.chat.__main__ import layout_of
-
     if len(arguments) != 1:
         raise PapertuneError("which experiment?", where="make harness", hint="EXPERIMENT=demo")
     layout = layout_of(arguments[0])

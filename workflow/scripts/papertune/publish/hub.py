@@ -24,6 +24,7 @@ from papertune.jobs.scratch import scratch
 from papertune.models.licences import UNKNOWN
 from papertune.models.modelfolder import link_or_copy, write_json
 from papertune.pairfile import read_pairs, write_pairs
+from papertune.study.here import layout_of
 from papertune.study.layout import Layout
 
 EVALUATIONS = ".eval_results"
@@ -206,8 +207,6 @@ def publish(
 
 def main(arguments: list[str]) -> None:
     """Publish an experiment."""
-    from papertune.chat.__main__ import layout_of
-
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m papertune.publish.hub")
     parser.add_argument("experiment")
     parser.add_argument("--to", required=True, help="a user or an organisation on the Hub")

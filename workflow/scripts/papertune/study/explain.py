@@ -20,8 +20,8 @@ from pydantic.fields import FieldInfo
 from papertune.errors import PapertuneError, SettingsError, one_line
 from papertune.study.experiment import Experiment
 from papertune.study.experiment_file import load_experiment, locate
+from papertune.study.here import FOLDERS
 from papertune.study.methods import METHODS
-from papertune.study.prompts import WORKFLOW
 from papertune.study.settings import PARTS, Model, Settings
 from papertune.study.settings.notation import nearest
 from papertune.study.yaml_text import Written, read
@@ -156,10 +156,9 @@ def main(arguments: list[str]) -> None:
     if not given.experiments:
         hint = "make explain EXPERIMENTS=demo, or another name of config/experiments"
         raise PapertuneError("which experiment?", where="make explain", hint=hint)
-    folders = [Path("config/experiments"), WORKFLOW / "config/experiments"]
     width = shutil.get_terminal_size((LEAST, 0)).columns
     for name in given.experiments.split(","):
-        print(explained(name, given.key, folders, width))
+        print(explained(name, given.key, FOLDERS, width))
 
 
 if __name__ == "__main__":
