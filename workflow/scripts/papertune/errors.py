@@ -6,7 +6,8 @@ wrote is told, and kept of addresses, as it may be shown.
 """
 
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from urllib.parse import unquote_plus
 
 # C0 but tab and newline, C1, marks that turn the direction of a line, halves of pairs, tags
@@ -98,6 +99,16 @@ class PapertuneError(Exception):
         if self.hint:
             lines.append(f"  What to do: {self.hint}")
         return "\n".join(lines)
+
+
+def run_command(main: Callable[[list[str]], None]) -> None:
+    """Do what a command line asks for; what is wrong is told without a traceback, Ctrl-C ends it."""
+    try:
+        main(sys.argv[1:])
+    except PapertuneError as problem:
+        sys.exit(str(problem))
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 class BusyError(PapertuneError):

@@ -15,7 +15,7 @@ from papertune.chat.door import open_page
 from papertune.chat.page import application
 from papertune.chat.terminal import Terminal, lines_of
 from papertune.cluster.slurm import ClusterError, check_controller
-from papertune.errors import PapertuneError
+from papertune.errors import PapertuneError, run_command
 from papertune.jobs.scratch import scratch
 from papertune.models.loading import device_name, set_up_torch
 from papertune.study.here import layout_of
@@ -62,9 +62,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except PapertuneError as problem:
-        sys.exit(str(problem))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_command(main)

@@ -6,12 +6,11 @@ so it stands below the path of a token like the chat.
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 from papertune.chat.door import CHARTS, open_page
-from papertune.errors import PapertuneError
+from papertune.errors import PapertuneError, run_command
 from papertune.study.tracking import FOLDER
 
 PLACE = f"{FOLDER}/trackio"
@@ -50,9 +49,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except PapertuneError as problem:
-        sys.exit(str(problem))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_command(main)

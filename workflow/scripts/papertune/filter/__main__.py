@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterable
 
-from papertune.errors import PapertuneError
+from papertune.errors import run_command
 from papertune.files import whole
 from papertune.filter.load import Filter
 
@@ -33,8 +33,6 @@ def main(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1:])
-    except PapertuneError as problem:
-        sys.exit(str(problem))
+        run_command(main)
     except BrokenPipeError:  # who reads has heard enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,13 +6,12 @@ are. Their numbers are the study's where no prompt was too long for the model an
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import yaml
 
 from papertune.chat.choices import Choices
-from papertune.errors import PapertuneError
+from papertune.errors import PapertuneError, run_command
 from papertune.files import atomic_write
 from papertune.owned import make_folder
 from papertune.pairfile import read_pairs
@@ -104,7 +103,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except PapertuneError as problem:
-        sys.exit(str(problem))
+    run_command(main)

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from papertune.errors import PapertuneError
+from papertune.errors import PapertuneError, run_command
 from papertune.files import read_json
 from papertune.jobs.scratch import scratch
 from papertune.models.licences import UNKNOWN
@@ -220,7 +220,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except PapertuneError as problem:
-        sys.exit(str(problem))
+    run_command(main)

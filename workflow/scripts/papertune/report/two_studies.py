@@ -6,13 +6,12 @@ results/, or folders of finished studies, which may be of other clones.
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from papertune.errors import PapertuneError
+from papertune.errors import run_command
 from papertune.files import atomic_write
 from papertune.report.between import compare_numbers
 from papertune.report.finished import Study, StudyError, names_of, read_study
@@ -144,7 +143,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except PapertuneError as problem:
-        sys.exit(str(problem))
+    run_command(main)

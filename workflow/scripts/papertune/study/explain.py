@@ -7,9 +7,9 @@ and what looks like a key, is not shown.
 import argparse
 import re
 import shutil
-import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 from pydantic.fields import FieldInfo
 
-from papertune.errors import PapertuneError, SettingsError, one_line
+from papertune.errors import PapertuneError, SettingsError, one_line, run_command
 from papertune.study.experiment import Experiment
 from papertune.study.experiment_file import load_experiment, locate
 from papertune.study.here import FOLDERS
@@ -162,9 +162,5 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except PapertuneError as problem:
-        sys.exit(str(problem))
-    except BrokenPipeError:
-        sys.exit(0)
+    with suppress(BrokenPipeError):
+        run_command(main)
