@@ -71,8 +71,11 @@ def _source(text: str, columns: str, test: str) -> tuple[str, Source, Looked]:
     return text, source, found
 
 
-def _splits(text: str, proposal: years.Choice, found: Looked, sample: dict[str, int]) -> Any:
-    return years.splits_of(years.read(text, proposal), found, sample)
+def _choice(text: str, proposal: years.Choice, found: Looked) -> years.Choice:
+    """The years that are meant, which are there."""
+    choice = years.read(text, proposal)
+    years.splits_of(choice, found, {})
+    return choice
 
 
 def _name(said: str, text: str) -> str:
@@ -119,7 +122,7 @@ def main(arguments: list[str]) -> None:
         "YEARS",
         "Which years train, and which test? Years, or the share of all documents that tests.",
         str(proposal),
-        lambda said: (years.read(said, proposal), _splits(said, proposal, found, {}))[0],
+        lambda said: _choice(said, proposal, found),
     )
     generators = asking.answer(
         "WRITERS",

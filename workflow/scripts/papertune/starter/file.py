@@ -110,10 +110,7 @@ def write(text: str, path: Path, *, force: bool = False) -> None:
         SettingsError: an experiment cannot say this.
     """
     if path.exists() and not force:
-        hint = "take another name, or FORCE=1 to write it anew"
-        raise PapertuneError(
-            "there is one already, which stays as it is", where=str(path), hint=hint
-        )
+        raise there_is(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="new-") as folder:
         draft = Path(folder, path.name)
