@@ -8,6 +8,7 @@ from papertune.scores.matrix import Cell
 from papertune.study.experiment import Experiment
 
 BETTER, WORSE, UNREAD = "*", "†", "‡"  # better, worse, and not all texts were read
+MARKS = {"better": BETTER, "worse": WORSE, "": ""}  # of a verdict
 UNREAD_SAID = f"{UNREAD} answers that the embedder could not read, or not their references"
 NONE = "–"
 
@@ -77,11 +78,9 @@ def interval(cell: Cell | None, *, marked: bool = True) -> Shown:
     ``marked`` says whether there are marks.
     """
     values: Limits = (cell.mean, cell.low, cell.high) if cell else (None, None, None)
-    shown, verdict = with_limits(values, cell.metric if cell else ""), ""
-    if cell and marked and cell.better() is not None:
-        verdict = cell.verdict
-    text = shown + UNREAD * bool(cell and cell.unread)
-    text += {"better": BETTER, "worse": WORSE, "": ""}[verdict]
+    shown = with_limits(values, cell.metric if cell else "")
+    verdict = cell.verdict if cell and marked else ""
+    text = shown + UNREAD * bool(cell and cell.unread) + MARKS[verdict]
     more = {"verdict": verdict} if marked else {}
     more["not read"] = _plain(cell.unread or None) if cell else ""
     return with_reason(Shown(text, {**shown.plain, **more}), cell.unclaimed if cell else "")
@@ -128,9 +127,8 @@ def gain_of(cell: Cell | None, *, signed: bool = False) -> Shown:
 
 def judged_gain(cell: Cell | None, *, signed: bool = False) -> Shown:
     """The same with a mark where it survived correction, or why none can."""
-    gain, better = gain_of(cell, signed=signed), cell.better() if cell else None
-    mark, verdict = {True: (BETTER, "better"), False: (WORSE, "worse"), None: ("", "")}[better]
-    marked = Shown(gain + mark, {**gain.plain, "verdict": verdict})
+    gain, verdict = gain_of(cell, signed=signed), cell.verdict if cell else ""
+    marked = Shown(gain + MARKS[verdict], {**gain.plain, "verdict": verdict})
     return with_reason(marked, cell.unclaimed if cell else "")
 
 
