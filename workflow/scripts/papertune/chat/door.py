@@ -49,11 +49,10 @@ class Door:
 
     def __init__(self, app: App, token: str, scripts: str = "") -> None:
         """``scripts`` is what the page's scripts may do beyond :data:`HEADERS`."""
-        self.app, self.token, self.headers = app, token, dict(HEADERS)
-        policy = HEADERS["content-security-policy"]
-        if scripts:
-            policy = policy.replace("script-src", f"script-src {scripts}")
-        self.headers["content-security-policy"] = policy
+        self.app, self.token = app, token
+        name = "content-security-policy"
+        may = f"script-src {scripts}".strip()
+        self.headers = HEADERS | {name: HEADERS[name].replace("script-src", may)}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Hand on what may pass; all else is refused alike, whether there is such a path or not."""
