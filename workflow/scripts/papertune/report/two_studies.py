@@ -16,7 +16,7 @@ from papertune.files import atomic_write
 from papertune.report.between import compare_numbers
 from papertune.report.finished import Study, StudyError, names_of, read_study
 from papertune.report.made import told
-from papertune.report.numbers import NONE
+from papertune.report.numbers import NONE, count
 from papertune.report.parts import PARTS, PLAIN, content_policy, environment
 from papertune.report.table import Table
 
@@ -62,7 +62,7 @@ def data_table(first: Study, second: Study) -> Table:
                 of = found.setdefault((label, row.part.replace("/", " · ")), [0, 0])
                 of[place] += row.count
     rows = [
-        [what, part, *(f"{count:,}" if count else NONE for count in counts)]
+        [what, part, *(count(amount or None) for amount in counts)]
         for (what, part), counts in sorted(found.items())
     ]
     return Table(
