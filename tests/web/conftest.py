@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import browser  # noqa: F401
 from chatting import server, study  # noqa: F401
 
 from loopback import Loopback, serving

@@ -6,14 +6,11 @@ from importlib.resources import files
 
 import pypdfium2
 import pytest
+from browsing import NEEDS_BROWSER
 
-from papertune.collect.web.installed import find_browser
 from whole_study import write_pages
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not find_browser(), reason="no Chromium here: apt-get install chromium"),
-]
+pytestmark = NEEDS_BROWSER
 WIDTHS = (360, 768, 1440)
 PAGES = ("report", "folder", "many", "rate", "reports", "two_studies")
 # what axe-core 4.12 says of a node, its rules of best practice among them; those that it runs by default
@@ -43,16 +40,6 @@ CONTRAST = """() => {
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     return write_pages(tmp_path_factory.mktemp("pages"))
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser())
-        yield browser
-        browser.close()
 
 
 def opened(browser, path, scheme="light"):

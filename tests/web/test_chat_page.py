@@ -8,16 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
+from browsing import NEEDS_BROWSER, telling_page
 
 import papertune
 from chat_study import HOSTILE, SETTINGS, TITLES, make_chat_study
-from papertune.collect.web.installed import find_browser
 
 pytest.importorskip("gradio", reason="make .venv/installed-chat installs it")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not find_browser(), reason="no Chromium here: apt-get install chromium"),
-]
+pytestmark = NEEDS_BROWSER
 
 
 LIBRARY = Path(papertune.__file__).parents[1]
@@ -51,26 +48,14 @@ def address(tmp_path_factory, asks):
         run.terminate()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser())
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def page(browser, address):
-    page = browser.new_page()
-    page.told, page.asked = [], set()
+    page = telling_page(browser)
+    page.asked = set()
     page.on(
         "requestfinished",
         lambda r: r.response().status == 422 and print(r.response().text(), r.post_data),
     )
-    page.on("console", lambda said: said.type == "error" and page.told.append(said.text))
-    page.on("pageerror", lambda error: page.told.append(str(error)))
     page.on(
         "response", lambda r: r.status == 422 and page.told.append((r.url, r.request.post_data))
     )

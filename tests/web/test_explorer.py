@@ -6,9 +6,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from browsing import NEEDS_BROWSER, telling_page
 from playwright.sync_api import expect
 
-from papertune.collect.web.installed import find_browser
 from papertune.records import Answer, Rejection, Score, read_records
 from papertune.scores.matrix import read_matrix
 from papertune.scores.rated import Rated, rate_probes
@@ -16,10 +16,7 @@ from papertune.scores.rows import read_rows
 from papertune.study import uses
 from sample_study import make_study, write_report
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not find_browser(), reason="no Chromium here: apt-get install chromium"),
-]
+pytestmark = NEEDS_BROWSER
 HOSTILE = (
     " </script><script>window.pwned=1</script><img src=x onerror='window.pwned=2'>"
     "\u2028');window.pwned=3// __proto__ `${window.pwned=4}`"
@@ -36,26 +33,14 @@ def study(tmp_path_factory):
     return made
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=find_browser())
-        yield started
-        started.close()
-
-
 @pytest.fixture
 def visit(browser, study):
     """Open the page in one of its forms; what the browser complains of is none."""
-    told, pages = [], []
+    pages = []
 
     def opened(form="one file", fragment="", folder=None, **window):
-        page = browser.new_page(**window)
+        page = telling_page(browser, **window)
         pages.append(page)
-        page.on("console", lambda said: said.type == "error" and told.append(said.text))
-        page.on("pageerror", lambda error: told.append(str(error)))
         root = folder or Path(study.layout.results).parent / form
         page.goto((root / "report.html").as_uri() + fragment)
         page.wait_for_selector("#list article")
@@ -64,7 +49,7 @@ def visit(browser, study):
     yield opened
     for page in pages:
         page.close()
-    assert told == []
+    assert not [said for page in pages for said in page.told]
 
 
 @pytest.fixture(scope="module")

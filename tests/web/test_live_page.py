@@ -11,14 +11,13 @@ import urllib.error
 import urllib.request
 
 import pytest
+from browsing import NEEDS_BROWSER
 
-from papertune.collect.web.installed import find_browser
 from snakemake_run import ROOT
 from unit.training.test_tracking import TOLD, in_child
 
 pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not find_browser(), reason="no Chromium here: apt-get install chromium"),
+    *NEEDS_BROWSER,
     pytest.mark.skipif(
         importlib.util.find_spec("trackio") is None,
         reason="trackio is not installed: make tracking",
@@ -39,17 +38,8 @@ def told(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def page():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser())
-        yield browser.new_page()
-        browser.close()
-
-
-def test_losses_are_drawn_for_who_has_the_address_and_nobody_else(told, page):
+def test_losses_are_drawn_for_who_has_the_address_and_nobody_else(told, browser):
+    page = browser.new_page()
     with subprocess.Popen(COMMAND, cwd=told, env=HOW, stdout=subprocess.PIPE, text=True) as server:
         try:
             address = re.search(r"http://\S+", server.stdout.readline())[0]

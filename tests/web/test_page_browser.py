@@ -1,14 +1,11 @@
 """The page in a real browser: hostile text stays text, and the policy of its script holds."""
 
 import pytest
+from browsing import NEEDS_BROWSER, telling_page
 
-from papertune.collect.web.installed import find_browser
 from sample_study import make_study, write_report
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not find_browser(), reason="no Chromium here: apt-get install chromium"),
-]
+pytestmark = NEEDS_BROWSER
 
 HOSTILE = (
     " </script><script>window.pwned=1</script><img src=x onerror='window.pwned=2'>"
@@ -18,21 +15,14 @@ HOSTILE = (
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory):
-    from playwright.sync_api import sync_playwright
-
+def opened(tmp_path_factory, browser):
     root = tmp_path_factory.mktemp("page")
     study = make_study(root, metrics=["token_f1"], hostile=HOSTILE, per_year=6)
     write_report(study, output := root / "report.html")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser())
-        page = browser.new_page()
-        page.told = []
-        page.on("console", lambda said: said.type == "error" and page.told.append(said.text))
-        page.on("pageerror", lambda error: page.told.append(str(error)))
-        page.goto(output.as_uri())
-        yield page
-        browser.close()
+    page = telling_page(browser)
+    page.goto(output.as_uri())
+    yield page
+    page.close()
 
 
 def texts(page, selector):

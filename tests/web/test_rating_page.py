@@ -5,8 +5,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from browsing import NEEDS_BROWSER, telling_page
 
-from papertune.collect.web.installed import find_browser
 from papertune.records import Rejection, read_records
 from papertune.report.probes import write_rating_page
 from papertune.scores.rated import Rated, rate_probes
@@ -14,10 +14,7 @@ from papertune.scores.rows import read_rows
 from papertune.study import uses
 from sample_study import make_study
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not find_browser(), reason="no Chromium here: apt-get install chromium"),
-]
+pytestmark = NEEDS_BROWSER
 HOSTILE = " </script><script>window.pwned=1</script><img src=x onerror='window.pwned=2'>"
 PROBES = {
     "mine": {"prompt": f"What is the kingfisher?{HOSTILE}", "reference": "a bird"},
@@ -35,18 +32,11 @@ def study(tmp_path_factory):
 
 
 @pytest.fixture
-def opened(study):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser())
-        page = browser.new_page()
-        page.told = []
-        page.on("console", lambda said: said.type == "error" and page.told.append(said.text))
-        page.on("pageerror", lambda error: page.told.append(str(error)))
-        page.goto(Path(study.layout.root).parents[1].joinpath("rate.html").as_uri())
-        yield page
-        browser.close()
+def opened(study, browser):
+    page = telling_page(browser)
+    page.goto(Path(study.layout.root).parents[1].joinpath("rate.html").as_uri())
+    yield page
+    page.close()
 
 
 def begin(page, rater: str) -> None:

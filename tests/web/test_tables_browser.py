@@ -4,15 +4,12 @@ import csv
 import io
 
 import pytest
+from browsing import NEEDS_BROWSER, telling_page
 
-from papertune.collect.web.installed import find_browser
 from papertune.report.tables import write_tables
 from sample_study import make_study, write_report
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not find_browser(), reason="no Chromium here: apt-get install chromium"),
-]
+pytestmark = NEEDS_BROWSER
 
 
 @pytest.fixture(scope="module")
@@ -25,23 +22,16 @@ def study(tmp_path_factory):
 
 
 @pytest.fixture
-def page(study):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser())
-        page = browser.new_page()
-        page.told = []
-        page.on("console", lambda said: said.type == "error" and page.told.append(said.text))
-        page.on("pageerror", lambda error: page.told.append(str(error)))
-        # whatever would be copied
-        page.add_init_script(
-            "document.addEventListener('copy', () => { window.copied = String(getSelection()) ||"
-            " document.activeElement.value; });"
-        )
-        page.goto((study.tables.parent.parent / "report.html").as_uri())
-        yield page
-        browser.close()
+def page(study, browser):
+    page = telling_page(browser)
+    # whatever would be copied
+    page.add_init_script(
+        "document.addEventListener('copy', () => { window.copied = String(getSelection()) ||"
+        " document.activeElement.value; });"
+    )
+    page.goto((study.tables.parent.parent / "report.html").as_uri())
+    yield page
+    page.close()
 
 
 def grid(page, label):
