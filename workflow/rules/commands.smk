@@ -45,7 +45,7 @@ rule doctor:
 rule preview:
     """five documents, pairs by each writer, what models read, and what the whole will take"""
     input:
-        convertible(),
+        lambda wildcards: convertible(),
     log:
         "logs/preview.log",
     localrule: True
