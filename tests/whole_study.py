@@ -72,7 +72,7 @@ def whole_study(folder: Path) -> Study:
     """Leakage, probes, ratings, conversations, a filter, trials, programs and published values."""
     more = WHOLE | {"ratings": f"{folder}/*.json"}
     study = make_study(folder, metrics=["token_f1", "perplexity"], per_year=8, **more)
-    _conversations(study)
+    make_conversations(study, "cloze")
     rate(study, saved(study, folder))
     write_probes(study.layout, study.tables)
     write_ratings(study.layout, study.tables)
@@ -81,8 +81,9 @@ def whole_study(folder: Path) -> Study:
     return _programs(study)
 
 
-def _conversations(study: Study) -> None:
-    path, said, pairs = study.layout.test_set("cloze"), defaultdict(list), []
+def make_conversations(study: Study, test_set: str) -> None:
+    """The questions of each document become the turns of one conversation."""
+    path, said, pairs = study.layout.test_set(test_set), defaultdict(list), []
     for pair in read_pairs(path):
         pairs.append(replace(pair, before=[*said[pair.document]]))
         said[pair.document].append([pair.question, pair.answer])

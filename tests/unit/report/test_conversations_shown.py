@@ -2,15 +2,14 @@
 
 import json
 from collections import defaultdict
-from dataclasses import replace
 
 import pytest
 
-from papertune.pairfile import read_pairs, write_pairs
+from papertune.pairfile import read_pairs
 from papertune.records import Score, read_records
 from papertune.report.answers import Explored
-from papertune.report.turns import write_turns
 from sample_study import SETTINGS, make_study
+from whole_study import make_conversations
 
 WRITER = {
     "backend": "openai", "url": "http://127.0.0.1:9/v1", "model": "m", "follow_ups": True,
@@ -24,12 +23,7 @@ def study(tmp_path_factory):
     writers = SETTINGS["generators"] | {"extractive": WRITER}
     folder = tmp_path_factory.mktemp("talks")
     made = make_study(folder, metrics=["token_f1"], per_year=6, generators=writers)
-    path, said, pairs = made.layout.test_set("extractive"), defaultdict(list), []
-    for pair in read_pairs(path):
-        pairs.append(replace(pair, before=[*said[pair.document]]))
-        said[pair.document].append([pair.question, pair.answer])
-    write_pairs(path, pairs)
-    write_turns(made.layout, made.tables)
+    make_conversations(made, "extractive")
     return made
 
 
