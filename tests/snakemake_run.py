@@ -36,7 +36,7 @@ def snakemake(
     snakefile: Path = ROOT / "Snakefile",
     **environment: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the workflow with ``folder`` as working directory; output and errors as one text.
+    """Run the workflow with ``folder`` as working directory; its output, errors and log as one text.
 
     ``warm`` is how it and its jobs start, see :mod:`warm_jobs`.
     """
@@ -46,6 +46,7 @@ def snakemake(
         *("--directory", str(folder), "--cores", "2", *arguments),
     ]
     ours = warm_jobs.environment() | {"WARM_RUN": "1"} if warm else {}
+    before = logs_in(folder)
     run = subprocess.run(
         [sys.executable, "-m", "snakemake", *options],
         stdout=subprocess.PIPE,
@@ -54,8 +55,14 @@ def snakemake(
         timeout=timeout,
         env=os.environ | ours | {"PAPERTUNE_CONTACT": "tests@papertune.example"} | environment,
     )
+    run.stdout += "".join(path.read_text() for path in sorted(logs_in(folder) - before))
     assert not check or run.returncode == 0, run.stdout[-6000:]
     return run
+
+
+def logs_in(folder: Path) -> set[Path]:
+    """The logs of runs in a folder: all that Snakemake and jobs said."""
+    return {*(folder / ".snakemake/log").glob("*.log")}
 
 
 def use_as_module(folder: Path, experiment: str) -> Path:

@@ -3,8 +3,12 @@
 import csv
 import html
 import json
+import os
+import pty
 import re
 import shutil
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,7 +16,7 @@ import pytest
 from end_to_end.conftest import small_study, write_study
 from papertune.pairfile import read_pairs
 from papertune.report.counts import read_counts, total
-from snakemake_run import snakemake
+from snakemake_run import ROOT, logs_in, snakemake
 
 pytestmark = pytest.mark.slow
 
@@ -115,6 +119,41 @@ def test_a_run_ends_with_what_was_found_also_where_nothing_had_to_be_done(small,
         assert "Report: results/small/report.html" in said
     # of what was not asked for nothing is said
     assert "Report:" not in snakemake(folder, "documents", *config).stdout
+
+
+def test_a_terminal_shows_jobs_in_words_and_one_line_of_progress(small, tmp_path):
+    """What Snakemake and the jobs say stands in the log of the run, all of it."""
+    folder = tmp_path / "study"
+    shutil.copytree(small, folder, symlinks=True)
+    before, config = logs_in(folder), ("--config", f"experiments={folder / 'small.yaml'}")
+    screen, status = on_a_terminal(folder, "--forcerun", "score", *config)
+    assert status == 0
+    lines = [line.rpartition("\r")[2] for line in screen.replace("\r\n", "\n").split("\n")]
+    assert any("scores the answers of " in line and "first of" in line for line in lines), lines
+    assert any(re.search(r"\d of \d+ jobs \|", part) for part in screen.split("\r"))
+    (log,) = logs_in(folder) - before
+    assert str(log) in lines[-2]
+    for chatter in ("Select jobs", "Execute", "Finished jobid", "rule score", "jobid", "Conda"):
+        assert chatter not in screen and (chatter in log.read_text() or chatter == "Conda")
+    said = (folder / "logs/small/scores/full/seed-1/extractive.log").read_text()
+    own = said.splitlines()[-1].partition(": ")[2]
+    assert own in log.read_text()
+
+
+def on_a_terminal(folder: Path, *arguments: str) -> tuple[str, int]:
+    """What a run writes to a terminal, and its status."""
+    process, master = pty.fork()
+    if process == 0:
+        os.chdir(folder)
+        profile = ("--workflow-profile", str(ROOT / "profiles/default"), "--cores", "2")
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+        os.execvp(sys.executable, [*command, *profile, *arguments])
+    screen = b""
+    with suppress(OSError):  # how Linux says that the other end is closed
+        while part := os.read(master, 65536):
+            screen += part
+    os.close(master)
+    return screen.decode(), os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
 def test_without_a_browser_the_study_still_ends_and_says_what_is_missing(small, tmp_path):

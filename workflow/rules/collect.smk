@@ -22,6 +22,8 @@ rule list_documents:
     params:
         uses=used(uses.list_documents),
         rows=listed_rows,
+    message:
+        "lists the documents of {wildcards.year}"
     script:
         "../scripts/list_documents.py"
 
@@ -40,6 +42,8 @@ rule fetch_documents:
         web=web,
     params:
         uses=used(uses.find_texts),
+    message:
+        "fetches the texts of {wildcards.year}"
     script:
         "../scripts/fetch_documents.py"
 
@@ -61,6 +65,8 @@ rule render_documents:
         web=web,
     params:
         uses=used(uses.find_texts),
+    message:
+        "renders the pages of {wildcards.year} that need a browser"
     script:
         "../scripts/render_documents.py"
 
@@ -75,6 +81,8 @@ rule gather_missing:
     localrule: True
     conda:
         "../../envs/collect.yaml"
+    message:
+        "gathers which documents have no text, and why"
     shell:
         "cat {input:q} > {output:q} 2> {log:q}"
 
@@ -96,5 +104,7 @@ rule pack_bundle:
     localrule: True
     conda:
         "../../envs/collect.yaml"
+    message:
+        "packs the documents into one file"
     script:
         "../scripts/pack_bundle.py"

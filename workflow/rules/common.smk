@@ -6,10 +6,6 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
-
-include: "root.smk"
-
-
 from papertune.jobs import running
 from papertune.study import versions
 from papertune.errors import PapertuneError
@@ -22,7 +18,6 @@ from papertune.study import uses
 from papertune.study.probes import probe_sets
 
 
-include: "insides.smk"
 include: "failed_jobs.smk"
 
 
@@ -68,6 +63,8 @@ def begin_run():
 
 
 before_first_job(begin_run)
+if workflow.is_main_process:
+    before_first_job(take_terminal)
 
 
 with in_words():
@@ -134,7 +131,6 @@ def used(rule):
     return lambda wildcards: uses.used_by(rule, layout(wildcards), wildcards).identity()
 
 
-include: "ending.smk"
 include: "files.smk"
 include: "brought.smk"
 include: "resources.smk"

@@ -15,6 +15,8 @@ rule choose_questions:
         "../../envs/synthesize.yaml"
     params:
         uses=used(uses.choose_questions),
+    message:
+        "chooses the questions of the test set {wildcards.test_set}"
     script:
         "../scripts/choose_questions.py"
 
@@ -38,6 +40,8 @@ rule answer:
         runtime=minutes,
     params:
         uses=used(uses.answer),
+    message:
+        "{wildcards.model}, seed {wildcards.seed}, answers the questions of {wildcards.test_set}"
     script:
         "../scripts/answer.py"
 
@@ -58,6 +62,8 @@ rule score:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         uses=used(uses.score),
+    message:
+        "scores the answers of {wildcards.model}, seed {wildcards.seed}, to {wildcards.test_set}"
     script:
         "../scripts/score.py"
 
@@ -78,5 +84,7 @@ rule compare:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         uses=used(uses.compare),
+    message:
+        "compares the models"
     script:
         "../scripts/compare.py"

@@ -30,5 +30,7 @@ rule export_model:
         runtime=minutes,
     params:
         uses=used(uses.export_model),
+    message:
+        "exports {wildcards.model}, seed {wildcards.seed}"
     script:
         "../scripts/export_model.py"

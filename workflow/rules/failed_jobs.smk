@@ -18,6 +18,7 @@ def failed_job(record):
     """What is known of the job of a record that says that it failed."""
     job = next(one for one in workflow.dag.jobs if one.jobid == record.jobid)
     here = workflow.resource_settings.nodes is None or is_local(job.rule)
+    said = here and not TERMINAL.log
     return failures.failure_of(
         job.rule.name,
         job.wildcards_dict,
@@ -25,6 +26,7 @@ def failed_job(record):
         since=BEGAN.get(record.jobid, 0.0),
         ended=ENDED.pop(record.thread, "") or record.rule_msg or "",
         here=here,
+        said=said,
     )
 
 
@@ -53,6 +55,8 @@ def tell_failures(record):
         }  # others have come to a good end since
         found = [one for number, one in FAILED.items() if number in last]
         record.msg = f"\n{failures.summary(found, len(scheduler.remaining_jobs))}"
+        if TERMINAL.log:
+            record.msg += f"\n\n{TERMINAL.words_of_end()}"
     elif event == LogEvent.ERROR:
         record.msg = failures.of_snakemake(getattr(record, "exception", ""), said)
     return True

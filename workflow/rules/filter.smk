@@ -20,6 +20,8 @@ rule list_unrelated:
         web=lambda wildcards: int(study(wildcards).filter.against.kind == "hub_dataset"),
     params:
         uses=used(uses.list_unrelated),
+    message:
+        "lists questions that are unrelated to the field"
     script:
         "../scripts/list_unrelated.py"
 
@@ -42,6 +44,8 @@ rule learn_filter:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         uses=used(uses.learn_filter),
+    message:
+        "learns the filter of unrelated questions"
     script:
         "../scripts/learn_filter.py"
 
@@ -60,5 +64,7 @@ rule write_filter:
     params:
         uses=used(uses.report),
         shown=shown,
+    message:
+        "writes what the filter decides"
     script:
         "../scripts/write_filter.py"

@@ -22,6 +22,8 @@ rule find_suspects:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         uses=used(uses.find_suspects),
+    message:
+        "looks for test documents that training may have seen"
     script:
         "../scripts/find_suspects.py"
 
@@ -42,6 +44,8 @@ rule compare_without_suspects:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         uses=used(uses.compare),
+    message:
+        "compares the models without these documents"
     script:
         "../scripts/compare_without_suspects.py"
 
@@ -66,5 +70,7 @@ rule write_leakage:
     params:
         uses=used(uses.report),
         shown=shown,
+    message:
+        "writes the tables of leakage"
     script:
         "../scripts/write_leakage.py"

@@ -19,6 +19,8 @@ rule download_base:
     localrule: True
     conda:
         "../../envs/models.yaml"
+    message:
+        "downloads the base model {wildcards.hub}"
     script:
         "../scripts/download_base.py"
 
@@ -41,6 +43,8 @@ rule convert_base:
         base=lambda wildcards: converted(wildcards).identity(),
         # a file counts by what is in it, not by its time; once the folder is there it may go
         of=digest_of_gguf,
+    message:
+        "converts the base model {wildcards.key}"
     script:
         "../scripts/convert_base.py"
 
@@ -56,6 +60,8 @@ rule write_archive:
         "../../envs/models.yaml"
     params:
         version=versions.PRETRAIN,
+    message:
+        "writes the papers from which the base of the demo learns"
     script:
         "../scripts/write_archive.py"
 
@@ -74,6 +80,8 @@ rule write_corpus:
         "../../envs/models.yaml"
     params:
         uses=used(uses.write_corpus),
+    message:
+        "gathers the texts from which a base learns"
     script:
         "../scripts/write_corpus.py"
 
@@ -95,6 +103,8 @@ rule pretrain_base:
         mem_mb=memory("pretrain_base"),
     params:
         uses=used(uses.pretrain_base),
+    message:
+        "trains the base {wildcards.base} from scratch"
     script:
         "../scripts/pretrain_base.py"
 
@@ -122,5 +132,7 @@ rule train:
         mem_mb=memory("train"),
     params:
         uses=used(uses.train),
+    message:
+        "trains {wildcards.model}, seed {wildcards.seed}"
     script:
         "../scripts/train.py"

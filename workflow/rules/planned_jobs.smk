@@ -147,4 +147,4 @@ def tell_remaining():
             )
         )
     limits = dict(workflow.global_resources.unwrapped_items())
-    remaining.Clock(planned, LAYOUTS, limits).start()
+    remaining.Clock(planned, LAYOUTS, limits, TERMINAL.remains).start()

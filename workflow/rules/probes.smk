@@ -18,6 +18,8 @@ rule gather_probes:
         "../../envs/synthesize.yaml"
     params:
         uses=used(uses.gather_probes),
+    message:
+        "gathers the probing questions of {wildcards.test_set}"
     script:
         "../scripts/gather_probes.py"
 
@@ -41,6 +43,8 @@ rule rate_probes:
         "../../envs/evaluate.yaml"
     params:
         uses=used(uses.rate_probes),
+    message:
+        "reads the ratings of probing questions"
     script:
         "../scripts/rate_probes.py"
 
@@ -62,6 +66,8 @@ rule write_probes:
     params:
         uses=used(uses.report),
         shown=shown,
+    message:
+        "writes the tables and the rating page of probing questions"
     script:
         "../scripts/write_probes.py"
 
@@ -80,5 +86,7 @@ rule write_ratings:
     params:
         uses=used(uses.report),
         shown=shown,
+    message:
+        "writes the tables of ratings"
     script:
         "../scripts/write_ratings.py"

@@ -21,6 +21,8 @@ rule draw_figures:
     params:
         uses=used(uses.report),
         shown=shown,
+    message:
+        "draws the figures"
     script:
         "../scripts/draw_figures.py"
 
@@ -43,6 +45,8 @@ rule draw_trials:
     params:
         uses=used(uses.report),
         shown=shown,
+    message:
+        "draws the figure of models trained one after another"
     script:
         "../scripts/draw_trials.py"
 
@@ -84,6 +88,8 @@ rule write_page:
         "../../envs/report.yaml"
     params:
         uses=used(uses.report),
+    message:
+        "writes the report"
     script:
         "../scripts/write_page.py"
 
@@ -113,5 +119,7 @@ rule write_reports:
             )
             for layout in LAYOUTS.values()
         ],
+    message:
+        "writes the page of all reports"
     script:
         "../scripts/write_reports.py"

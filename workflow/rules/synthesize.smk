@@ -26,6 +26,8 @@ rule keep_apart:
         "../../envs/synthesize.yaml"
     params:
         uses=used(uses.keep_apart),
+    message:
+        "keeps documents of the training side out of {wildcards.split}"
     script:
         "../scripts/keep_apart.py"
 
@@ -59,6 +61,8 @@ rule synthesize:
         runtime=minutes,
     params:
         uses=used(uses.synthesize),
+    message:
+        "{wildcards.generator} writes questions and answers for {wildcards.split}"
     script:
         "../scripts/synthesize.py"
 
@@ -93,6 +97,8 @@ rule describe_dataset:
         "../../envs/synthesize.yaml"
     params:
         uses=used(uses.describe_dataset),
+    message:
+        "describes the pairs of {wildcards.generator}"
     script:
         "../scripts/describe_dataset.py"
 
@@ -115,5 +121,7 @@ rule write_chat_records:
         "../../envs/synthesize.yaml"
     params:
         uses=used(uses.write_chat_records),
+    message:
+        "writes the pairs of {wildcards.generator} as chats"
     script:
         "../scripts/write_chat_records.py"

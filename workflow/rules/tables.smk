@@ -27,6 +27,8 @@ rule count_stages:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         uses=used(uses.count_stages),
+    message:
+        "counts what each stage kept and rejected"
     script:
         "../scripts/count_stages.py"
 
@@ -56,6 +58,8 @@ rule write_tables:
     params:
         uses=used(uses.report),
         shown=shown,
+    message:
+        "writes the tables"
     script:
         "../scripts/write_tables.py"
 
@@ -75,6 +79,8 @@ rule write_turns:
     params:
         uses=used(uses.report),
         shown=shown,
+    message:
+        "writes the table of turns"
     script:
         "../scripts/write_turns.py"
 
@@ -93,6 +99,8 @@ rule write_further_table:
     params:
         uses=used(uses.write_further_table),
         shown=shown,
+    message:
+        "writes the table of {wildcards.further}"
     script:
         "../scripts/write_further_table.py"
 
@@ -115,5 +123,7 @@ rule write_cost:
     params:
         uses=used(uses.write_cost),
         shown=shown,
+    message:
+        "adds up what the jobs took"
     script:
         "../scripts/write_cost.py"

@@ -173,7 +173,7 @@ def test_a_machine_has_as_many_cores_as_snakemake_was_given(layout):
     jobs = [
         Planned("train", "mine", {"model": "full", "seed": s}, asks={"_cores": 2}) for s in "12"
     ]
-    clock = Clock(jobs, {"mine": layout}, dict(given.unwrapped_items()))
+    clock = Clock(jobs, {"mine": layout}, dict(given.unwrapped_items()), str)
     assert clock.limits == {"_cores": 2}
     seconds, _ = left(jobs, {"mine": layout}, clock.limits, RUN, BEGAN)
     assert seconds == pytest.approx(2 * sum(seconds_of(layout, "train", jobs[0].wildcards)))

@@ -11,10 +11,9 @@ import heapq
 import math
 import os
 import re
-import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -238,13 +237,17 @@ def _dealt(
 
 
 class Clock(threading.Thread):
-    """Tells beside a run, on the terminal and in ``logs/remaining.csv``, how long it still takes."""
+    """Tells beside a run, in words and in ``logs/remaining.csv``, how long it still takes."""
 
     def __init__(
-        self, jobs: Sequence[Planned], layouts: Mapping[str, Layout], limits: Mapping[str, Any]
+        self,
+        jobs: Sequence[Planned],
+        layouts: Mapping[str, Layout],
+        limits: Mapping[str, Any],
+        tell: Callable[[str], object],
     ) -> None:
         super().__init__(name="remaining", daemon=True)
-        self.jobs, self.layouts = jobs, layouts
+        self.jobs, self.layouts, self.tell = jobs, layouts, tell
         self.limits = {name: most for name, most in limits.items() if isinstance(most, int)}
         self.run_name = os.environ.get(RUN, "").partition(" ")[0]
         self.loaded = bool(os.environ.get(ADDRESS))
@@ -262,21 +265,18 @@ class Clock(threading.Thread):
                 known = (self.jobs, self.layouts, self.limits, self.run_name, now)
                 seconds, done = left(*known, loaded=self.loaded, rate=rate)
             except Exception as error:  # no run should end of it
-                print(
-                    f"How long this takes cannot be told ({one_line(str(error))[:200]})",
-                    file=sys.stderr,
-                )
+                self.tell(f"how long it takes is not known ({one_line(str(error))[:200]})")
                 return
             told = (round(now), round(now - began), round(seconds), done, len(self.jobs))
             with suppress(OSError), open(FOLDER / "remaining.csv", "a", encoding="utf-8") as stream:
                 csv.writer(stream, lineterminator="\n").writerow(told)
-            print(words(seconds, now, done, len(self.jobs)), file=sys.stderr, flush=True)
+            self.tell(words(seconds, now))
             wait = max(EVERY, BUSY * (time.monotonic() - clock))
 
 
-def words(seconds: float, now: float, done: int, jobs: int) -> str:
-    """``About 47 minutes left, until 14:32 (23 of 96 jobs done)``."""
+def words(seconds: float, now: float) -> str:
+    """``about 47 min left (14:32)``."""
     minutes = math.ceil(seconds / 60)
-    said = "Less than a minute" if minutes < 2 else f"About {minutes} minutes"
+    said = "less than 1 min" if minutes < 2 else f"about {minutes} min"
     until = time.strftime("%H:%M", time.localtime(now + seconds))
-    return f"{said} left, until {until} ({done} of {jobs} jobs done)"
+    return f"{said} left ({until})"

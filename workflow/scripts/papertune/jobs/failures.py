@@ -53,6 +53,7 @@ def failure_of(
     since: float = 0.0,
     ended: str = "",
     here: bool = True,
+    said: bool | None = None,
 ) -> Failure:
     """What is known of a job that failed.
 
@@ -62,7 +63,8 @@ def failure_of(
         logs: Its log, and what else there is.
         since: When it started, in seconds since 1970: an older log is another attempt's.
         ended: How it ended, as Snakemake or the cluster says.
-        here: Whether it ran on this terminal.
+        here: Whether it ran on this machine.
+        said: Whether the user has read its own words, as for ``here`` if not given.
     """
     job = one_line(" ".join([rule, *(f"{name}={value}" for name, value in wildcards.items())]))
     words = last_error(Path(logs[0]), since) if logs else ""
@@ -70,7 +72,7 @@ def failure_of(
         return Failure(job, _words_of_end(ended), tuple(logs))
     if not here and ended:
         words += f"\n({one_line(ended)})"
-    return Failure(job, words, tuple(logs), said=here)
+    return Failure(job, words, tuple(logs), said=here if said is None else said)
 
 
 def last_error(log: Path, since: float = 0.0) -> str:
@@ -106,7 +108,7 @@ def _words_of_end(ended: str) -> str:
         what, hint = f"the job was told to stop ({name or 'SIGTERM'})", AGAIN
     elif found:
         what = f"the job ended with status {number} before it could say why"
-        hint = "see what it printed above; is the installation whole (make install)?"
+        hint = "see what it printed, above or in .snakemake/log; is the installation whole (make install)?"
     else:
         return shown(ended.strip()) or "nothing is known of how it ended"
     return str(PapertuneError(what, hint=hint))

@@ -1,0 +1,257 @@
+"""What the terminal shows while a run goes on: which jobs start, and one line of progress.
+
+Jobs write to their own logs, and what they print goes to the log of the run. The terminal is written
+to from here alone, so that nothing tears the line of progress.
+"""
+
+import os
+import re
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+from papertune.errors import one_line, shown
+from papertune.owned import anybodys
+
+SILENT = (
+    10.0  # seconds without a line where nobody sees the line of progress, and then a hundredth …
+)
+SLOWER = 0.01  # … of the time so far
+LONG = 60.0  # seconds of a job whose end is worth a line
+EACH = 5.0  # seconds for which one of several running jobs is the one that is shown
+COLUMNS, ROWS = 80, 24  # of a terminal that does not know
+END = 4096  # bytes of a log in which its last line is looked for
+SLACK = 2.0  # seconds that a file server's clock may be behind
+_LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ([A-Z]+) [\w.]+: ")
+
+tqdm.monitor_interval = 0  # no thread beside ours
+
+
+def duration(seconds: float) -> str:
+    """``4 min 10 s``, ``2 h 5 min`` or ``8 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job that has been started, or submitted to a cluster."""
+
+    rule: str
+    words: str
+    log: str = ""
+    submitted: bool = False
+    since: float = field(default_factory=time.time)  # seconds since 1970
+
+    def lines(self, last: int | None = None) -> list[str]:
+        """What this attempt has logged, or what is in the last bytes of it."""
+        with suppress(OSError):
+            if self.log and os.stat(self.log).st_mtime >= self.since - SLACK:
+                with open(self.log, "rb", opener=anybodys) as stream:
+                    if last is not None:
+                        stream.seek(max(0, stream.seek(0, os.SEEK_END) - last))
+                    return stream.read().decode("utf-8", "replace").split("\n")
+        return []
+
+    @property
+    def waits(self) -> bool:
+        """Whether the cluster has not begun it: the first thing that a job does is to open its log."""
+        return self.submitted and not self.lines(0)
+
+    def __str__(self) -> str:
+        said = next(filter(str.strip, reversed(self.lines(END))), "")
+        return f"{self.words}: {_LINE.sub('', said) or 'loads its libraries'}"
+
+
+class Terminal:
+    """The terminal of a run, or the file or pipe that stands for it.
+
+    From :meth:`watch` to :meth:`end` it is ``sys.stderr``.
+    """
+
+    encoding = "utf-8"
+
+    def __init__(self, out: TextIO) -> None:
+        self.out, self.own, self.lock = out, out is sys.stderr, threading.RLock()
+        self.unfinished = ""  # the beginning of a line
+        self.began = self.said = time.monotonic()
+        self.remaining = ""  # how long it still takes, in words
+        self.done = self.total = 0
+        self.running: dict[int, Job] = {}
+        self.failed: set[int] = set()
+        self.kinds: Counter[str] = Counter()  # rule → jobs of this run
+        self.named: set[str] = set()  # rules of which one job was named for all
+        self.warnings: Counter[str] = Counter()
+        self.log = ""
+        self.given = list[int]()  # standard output and error as they were
+        self.over = threading.Event()
+        self.bar: Any = None
+
+    def write(self, text: str) -> int:
+        """Lines, above the line of progress; an unfinished one waits for its end."""
+        with self.lock:
+            lines, newline, self.unfinished = (self.unfinished + text).rpartition("\n")
+            if newline:
+                self.said = time.monotonic()
+                tqdm.write(lines, file=self.out)
+                self.out.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing: whole lines are out."""
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return self.out.isatty()
+
+    def fileno(self) -> int:
+        """The number of the open file."""
+        return self.out.fileno()
+
+    def columns(self) -> int:
+        """How wide it is; some terminals do not know that of themselves."""
+        with suppress(OSError):
+            return os.get_terminal_size(self.fileno()).columns or COLUMNS
+        return COLUMNS
+
+    def say(self, text: str, *, wrong: bool = False) -> None:
+        """Write a line or several; what is wrong in red."""
+        red = wrong and self.isatty() and "NO_COLOR" not in os.environ
+        self.write(f"\033[31m{text}\033[0m\n" if red else f"{text}\n")
+
+    def watch(self) -> None:
+        """Show from now on what is done: in one line that changes, in a file by lines now and then."""
+        how = {"file": self.out, "leave": False, "nrows": ROWS, "disable": not self.isatty()}
+        self.bar = tqdm(total=1, bar_format="{bar:10} {desc}", **how)
+        if self.own:
+            sys.stderr = self
+        elif not self.isatty():  # what a dry-run says, which goes to standard output
+            return
+        self.thread = threading.Thread(target=self._watch, name="terminal", daemon=True)
+        self.thread.start()
+
+    def plan(self, kinds: Mapping[str, int], total: int) -> None:
+        """The jobs of this run, by rule and in all."""
+        self.kinds, self.total = Counter(kinds), total
+
+    def begin(self, log: str | Path) -> None:
+        """Jobs are about to start: what they print goes to ``log``, the log of the run."""
+        with self.lock:
+            self.log = str(log)
+            self.given = [os.dup(1), os.dup(2)]
+            self.out = os.fdopen(
+                os.dup(self.fileno()), "w", encoding=self.encoding, errors="replace"
+            )
+            if self.bar is not None:
+                self.bar.clear()
+                self.bar.fp, self.bar.sp = self.out, self.bar.status_printer(self.out)
+            sys.stdout.flush()
+            file = os.open(log, os.O_WRONLY | os.O_APPEND)
+            os.dup2(file, 1)
+            os.dup2(file, 2)
+            os.close(file)
+
+    def end(self) -> None:
+        """Take the line of progress away, and give back what :meth:`begin` has taken."""
+        self.over.set()
+        with self.lock:
+            if self.bar is not None:
+                self.bar.close()
+            for number, file in enumerate(self.given, 1):
+                os.dup2(file, number)
+                os.close(file)
+            self.given = []
+            if sys.stderr is self:
+                sys.stderr = sys.__stderr__
+
+    def starts(self, number: int, job: Job, *, several: bool) -> None:
+        """A job starts or is submitted; of ``several`` quick ones of a rule, the first is named."""
+        with self.lock:
+            again = "again: " if number in self.failed else ""
+            self.failed.discard(number)
+            self.running[number] = job
+            like = self.kinds[job.rule]
+            if several and like > 1:
+                if job.rule in self.named and not again:
+                    return
+                self.named.add(job.rule)
+                self.say(f"{_now()} {again}{job.words}, the first of {like} such jobs")
+            else:
+                self.say(f"{_now()} {again}{job.words}")
+
+    def ends(self, number: int, *, well: bool = True) -> None:
+        """A job has ended."""
+        with self.lock:
+            job = self.running.pop(number, None)
+            if job is None:
+                return
+            self.warnings[job.rule] += sum(
+                found[1] == "WARNING" for line in job.lines() if (found := _LINE.match(line))
+            )
+            took = time.time() - job.since
+            if not well:
+                self.failed.add(number)
+            elif took >= LONG:
+                self.say(f"{_now()} {job.words}: done in {duration(took)}")
+
+    def counts(self, done: int, total: int) -> None:
+        """How many jobs are done."""
+        self.done, self.total = done, total
+
+    def remains(self, words: str) -> None:
+        """How long it still takes; without a line of progress that is a line."""
+        self.remaining = words
+        if not self.log:
+            self.say(words)
+
+    def words_of_end(self) -> str:
+        """How long it took, what jobs warned of, and where all of it stands."""
+        lines = [f"It took {duration(time.monotonic() - self.began)}."]
+        if found := {rule: n for rule, n in self.warnings.items() if n}:
+            kinds = ", ".join(f"{rule} {n}" for rule, n in found.items())
+            lines.append(f"Warnings of jobs: {kinds}; they stand in logs/.")
+        lines.append(f"All that was said: {self.log}")
+        return "\n".join(lines)
+
+    def status(self) -> str:
+        """What is done, how long it still takes, and what is being done."""
+        if not self.log:
+            return f"planning ({duration(time.monotonic() - self.began)})"
+        with self.lock:
+            jobs = [*self.running.values()]
+        running = [job for job in jobs if not job.waits]
+        said = [f"{self.done} of {self.total} jobs"]
+        if waiting := len(jobs) - len(running):
+            said.append(f"{len(running)} running, {waiting} in the queue")
+        if self.remaining:
+            said.append(self.remaining)
+        if running:
+            said.append(str(running[int(time.monotonic() / EACH) % len(running)]))
+        return one_line(shown(" | ".join(said)))
+
+    def _watch(self) -> None:
+        while not self.over.wait(1):
+            now, status = time.monotonic(), self.status()
+            with self.lock:
+                if self.over.is_set():
+                    return
+                if not self.bar.disable:
+                    self.bar.n, self.bar.total = self.done, self.total or 1
+                    self.bar.ncols = self.columns()
+                    self.bar.set_description_str(status)
+                elif now - self.said >= max(SILENT, SLOWER * (now - self.began)):
+                    self.say(status)
+
+
+def _now() -> str:
+    return time.strftime("%H:%M")
