@@ -18,6 +18,10 @@ LOCKED := $(PIP) --no-deps --require-hashes --only-binary :all:
 # two come as source: what builds them is in the lock, too, and goes first
 BUILT := --no-build-isolation --no-binary rouge-score,connection-pool
 
+# what takes minutes says every ten seconds how far it is, as long as its shell lives
+ALIVE = (while sleep 10 && kill -0 $$$$ 2> /dev/null; do echo "  $$(du -sh .venv | cut -f1) of 2 GB"; done) & \
+  beat=$$!; trap 'kill $$beat' EXIT; set -e;
+
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --generate-hashes --no-annotate \
   --override requirements/torch-is-apart.txt --no-emit-package torch --no-emit-package pip --custom-compile-command "make lock"
 
@@ -32,10 +36,10 @@ help: ## list the targets
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Papertune needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv
 	@echo "Installing into .venv (2 GB, some minutes) ..."
-	$(PIP) --no-deps -r requirements/torch.txt
-	sed -n '/^setuptools==/,/[^\\]$$/p' requirements/run.lock > .venv/build.lock
-	$(LOCKED) -r .venv/build.lock
-	$(LOCKED) $(BUILT) -r requirements/run.lock
+	@$(ALIVE) $(PIP) --no-deps -r requirements/torch.txt; \
+	sed -n '/^setuptools==/,/[^\\]$$/p' requirements/run.lock > .venv/build.lock; \
+	$(LOCKED) -r .venv/build.lock; \
+	$(LOCKED) $(BUILT) -r requirements/run.lock; \
 	$(PIP) -r requirements/torch.txt
 	@touch $@
 

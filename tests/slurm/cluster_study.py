@@ -18,7 +18,7 @@ from cluster_setup import OURS
 import warm_jobs
 from end_to_end.conftest import row, write_study
 from papertune.demo.papers import papers
-from snakemake_run import ROOT
+from snakemake_run import ROOT, logs_in
 from tiny_models import make_model
 
 
@@ -99,10 +99,14 @@ class ClusterStudy:
         self, profile: Path | None, *arguments: str, target: str = "all",
         check: bool = True, seconds: float = 500,
     ) -> str:  # fmt: skip
-        """Run it to its end; returns what it said, and fails where it did not end as is thought."""
-        options = self._options(profile, *arguments, target=target)
+        """Run it to its end; returns what it said, and fails where it did not end as is thought.
+
+        What jobs and Snakemake said, which stands in the log of the run, follows.
+        """
+        options, before = self._options(profile, *arguments, target=target), logs_in(self.folder)
         run = start(self.folder, options, subprocess.PIPE, WARM_RUN="1")
         said, _ = run.communicate(timeout=seconds)
+        said += "".join(path.read_text() for path in logs_in(self.folder) - before)
         assert (run.returncode == 0) == check, said[-6000:]
         return said
 

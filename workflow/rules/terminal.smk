@@ -93,9 +93,9 @@ def said_at_the_end():
 
 def end_of_run():
     """The last words of a run in which no job failed."""
-    more = f"\n{TERMINAL.words_of_end()}" if TERMINAL.log else ""
+    said = [said_at_the_end(), TERMINAL.words_of_end() if TERMINAL.log else ""]
     TERMINAL.end()
-    print(f"{said_at_the_end()}{more}", file=sys.stderr)
+    print(*filter(None, said), sep="\n", end="\n" if any(said) else "", file=sys.stderr)
 
 
 def end_of_nothing(record):

@@ -20,7 +20,7 @@ onstart:
     check_run()
 
 
-include: "../../../workflow/rules/insides.smk"
+include: "../../../workflow/rules/terminal.smk"
 include: "../../../workflow/rules/failed_jobs.smk"
 include: "../../../workflow/rules/cluster.smk"
 

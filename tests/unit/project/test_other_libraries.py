@@ -29,6 +29,28 @@ def test_of_snakemake():
     assert "self.params(outfile)" in inspect.getsource(PersistenceBase.params_changed)
 
 
+def test_of_what_snakemake_logs():
+    from snakemake.api import Workflow
+    from snakemake.jobs import Job
+    from snakemake.logging import DefaultFilter, DefaultFormatter, LoggerManager
+    from snakemake.scheduling.job_scheduler import JobScheduler
+
+    manager = inspect.getsource(LoggerManager)
+    assert "self.logfile_handlers[handler] = logfile" in manager
+    assert 'stream_handler.name = "DefaultStreamHandler"' in manager
+    assert "self.quiet" in inspect.getsource(DefaultFilter.filter)
+    assert 'msg["rule_msg"]' in inspect.getsource(DefaultFormatter.format_job_info)
+    run = inspect.getsource(Workflow.execute)
+    begins, plans = run.index("event=LogEvent.WORKFLOW_STARTED"), run.index("LogEvent.RUN_INFO")
+    assert begins < plans < run.index("self._onstart(") < run.index('"This was a dry-run')
+    said = inspect.getsource(Job.log_info)
+    for name in ("jobid", "rule_name", "rule_msg", "local", "log", "wildcards", "priority"):
+        assert f"{name}=" in said
+    ends = inspect.getsource(JobScheduler)
+    assert "event=LogEvent.JOB_FINISHED, job_id=job.jobid" in ends
+    assert "done=self.finished_jobs" in ends and "total=len(self.workflow.dag)" in ends
+
+
 def test_of_the_slurm_plugin():
     import snakemake_executor_plugin_slurm as plugin
 
