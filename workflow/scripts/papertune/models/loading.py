@@ -10,6 +10,7 @@ from typing import Any
 
 from papertune.errors import TrainingError
 from papertune.jobs import stopping
+from papertune.jobs.progress import log
 from papertune.models.attention import share_heads
 from papertune.models.beginning import complete_tokenizer
 from papertune.models.precision import choose, to_answer
@@ -157,6 +158,7 @@ def load_model(
     share_heads()
     quantization = quantization or quantization_of(folder)
     whole = _whole_model(folder, base)
+    log.info("loading %s", folder)
     config = AutoConfig.from_pretrained(whole, **OFFLINE)
     dtype = (choose(precision, config) if precision else to_answer(config)).dtype
     how = {"dtype": dtype}
