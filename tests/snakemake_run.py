@@ -36,7 +36,9 @@ def snakemake(
     snakefile: Path = ROOT / "Snakefile",
     **environment: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the workflow with ``folder`` as working directory; its output, errors and log as one text.
+    """Run the workflow with ``folder`` as working directory; output and errors as one text.
+
+    What its log has, all that Snakemake and jobs said, takes the place of its errors.
 
     ``warm`` is how it and its jobs start, see :mod:`warm_jobs`.
     """
@@ -55,8 +57,8 @@ def snakemake(
         timeout=timeout,
         env=os.environ | ours | {"PAPERTUNE_CONTACT": "tests@papertune.example"} | environment,
     )
-    run.stdout += "".join(path.read_text() for path in sorted(logs_in(folder) - before))
-    assert not check or run.returncode == 0, run.stdout[-6000:]
+    run.stderr = "".join(path.read_text() for path in sorted(logs_in(folder) - before))
+    assert not check or run.returncode == 0, run.stderr[-6000:] + run.stdout[-6000:]
     return run
 
 
@@ -81,11 +83,15 @@ def planned(folder: Path, *arguments: str, **how: Any) -> dict[str, int]:
 
 
 def job_counts(text: str) -> dict[str, int]:
-    """Rule → number of jobs, from the table that Snakemake prints before it starts."""
-    table = re.search(r"^job\s+count\n-+\s+-+\n((?:\w+\s+\d+\n)+)", text + "\n", re.M)
-    if table is None:
+    """Rule → number of jobs, from the table that stands before the first one, ours or Snakemake's."""
+    table = re.search(r"^job +count\n-+ +-+\n((?:\w+ +\d+\n)+)", text + "\n", re.M)
+    ours = re.search(r"^(\d+) jobs?:\n((?:  .*\n)+)", text, re.M)
+    if not (table or ours):
         assert "Nothing to be done" in text, text[-3000:]
         return {}
-    counts = {rule: int(count) for rule, count in re.findall(r"(\w+)\s+(\d+)", table[1])}
+    told = table[1] if table else ours[2]
+    counts = {rule: int(count) for rule, count in re.findall(r"(\w+) +(\d+)\b", told)}
     counts.pop("total", None)
+    if not table and (targets := int(ours[1]) - sum(counts.values())):
+        counts["all"] = targets
     return counts

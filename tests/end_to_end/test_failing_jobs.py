@@ -1,5 +1,6 @@
 """What stands on the terminal when jobs fail: which, what was wrong, what to do, and which log."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,10 @@ def last_words(said: str) -> str:
     """What a run that failed ends with, after all that Snakemake says of itself."""
     for word in MACHINERY:
         assert word not in said, said
-    return said.partition("\nElapsed time: ")[2].partition("\n")[2]
+    words = said[re.search(r"^\d+ jobs? failed", said, re.MULTILINE).start() :]
+    words, end, log = words.partition("\n\nIt took ")
+    assert end and Path(log.split()[-1]).is_file()
+    return words
 
 
 def fail(study: FilesStudy, rule: str, fails: str) -> str:

@@ -28,7 +28,7 @@ def test_what_a_preview_has_asked_for_is_the_runs(tmp_path):
     assert "next: snakemake --config experiments=small" in shown
     assert asked(snakemake(tmp_path, "preview", *config).stdout)["cloze/test"] == [(0, 5)]
 
-    run = snakemake(tmp_path, "datasets", *config).stdout
+    run = snakemake(tmp_path, "datasets", *config).stderr
     for writer in ("cloze", "extractive"):
         [(_, kept)] = asked(run)[f"{writer}/test"]
         assert kept == 5

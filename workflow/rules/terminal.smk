@@ -56,7 +56,7 @@ class Lines(logging.Handler):
             kinds = {**record.stats}
             TERMINAL.plan(kinds, total := kinds.pop("total"))
             kinds.pop("all", None)
-            TERMINAL.say(f"{total} jobs:\n{stages(kinds)}")
+            TERMINAL.say(f"{total} {'jobs' if total != 1 else 'job'}:\n{stages(kinds)}")
         elif event == LogEvent.JOB_INFO and TERMINAL.log and record.output:
             submits = workflow.resource_settings.nodes is not None and not record.local
             job = Job(
