@@ -1,6 +1,7 @@
 """The demo runs through Slurm whole, beside a training that outlives its time limits."""
 
 import csv
+import re
 import subprocess
 from collections.abc import Iterator
 
@@ -62,7 +63,9 @@ def test_the_demo_runs_whole_and_slurm_gave_what_was_asked_for(cluster, tmp_path
     study = ClusterStudy(tmp_path / "demo")
     study.folder.mkdir()
     study.file.write_text(yaml.safe_dump(values | {"compute": COMPUTE}))
-    study.run(site_profile(study.folder / "profile", slurm_account="lab"), seconds=1500)
+    said = study.run(site_profile(study.folder / "profile", slurm_account="lab"), seconds=1500)
+    assert re.search(r"^\d+ of \d+ jobs \| \d+ running, \d+ in the queue", said, re.M)
+    assert re.search(r"submitted: trains full, seed 1$", said, re.M)
 
     for job in study.jobs(cluster):
         assert job.state == "COMPLETED", job

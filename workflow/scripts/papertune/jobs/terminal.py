@@ -177,17 +177,16 @@ class Terminal:
     def starts(self, number: int, job: Job, *, several: bool) -> None:
         """A job starts or is submitted; of ``several`` quick ones of a rule, the first is named."""
         with self.lock:
-            again = "again: " if number in self.failed else ""
+            again = number in self.failed
             self.failed.discard(number)
             self.running[number] = job
-            like = self.kinds[job.rule]
-            if several and like > 1:
-                if job.rule in self.named and not again:
-                    return
-                self.named.add(job.rule)
-                self.say(f"{_now()} {again}{job.words}, the first of {like} such jobs")
-            else:
-                self.say(f"{_now()} {again}{job.words}")
+            several = several and self.kinds[job.rule] > 1
+            if several and job.rule in self.named and not again:
+                return
+            self.named.add(job.rule)
+            how = "again: " * again + "submitted: " * job.submitted
+            more = f", the first of {self.kinds[job.rule]} such jobs" * (several and not again)
+            self.say(f"{_now()} {how}{job.words}{more}")
 
     def ends(self, number: int, *, well: bool = True) -> None:
         """A job has ended."""
@@ -202,7 +201,9 @@ class Terminal:
             if not well:
                 self.failed.add(number)
             elif took >= LONG:
-                self.say(f"{_now()} {job.words}: done in {duration(took)}")
+                after = f"{duration(took)} after it was submitted"
+                how = after if job.submitted else f"in {duration(took)}"
+                self.say(f"{_now()} {job.words}: done {how}")
 
     def counts(self, done: int, total: int) -> None:
         """How many jobs are done."""
