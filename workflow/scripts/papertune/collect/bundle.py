@@ -152,7 +152,7 @@ def unpack(bundle: str | Path, folder: str | Path = ".", store: str | Path = "st
 
 
 def _write(source: IO[bytes], place: Path, wanted: str, modified: float) -> bool:
-    """Write a file unless it exists, and return whether it did; raises CollectError if it differs."""
+    """Write a file unless it exists; returns whether it did, raises CollectError if it differs."""
     if place.exists():
         if file_digest(place) != wanted:
             what = "exists already and differs from the bundle's file"

@@ -117,9 +117,9 @@ def arxiv_doi(number: str) -> str:
 def located(doi: str, url: str) -> tuple[str, str, str]:
     """Id, bare DOI and landing page from the DOI and the url of an entry.
 
-    The two may be swapped, and in any spelling; all results are empty if both are missing. A paper at
-    arXiv or a mirror gets arXiv's page, and arXiv's DOI if it has no other. API keys are removed from
-    the url, so that they are neither sent nor shown.
+    The two may be swapped, and in any spelling; all results are empty if both are missing. A paper
+    at arXiv or a mirror gets arXiv's page, and arXiv's DOI if it has no other. API keys are removed
+    from the url, so that they are neither sent nor shown.
     """
     doi, url = without_keys(doi), without_keys(url)
     number = arxiv_id(doi) or arxiv_id(url)

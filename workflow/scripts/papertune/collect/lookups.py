@@ -203,8 +203,8 @@ def work(
     if stopped:
         others = sorted({error.where for error in stopped} - {stopped[0].where})
         raise CollectError(
-            f"{stopped[0].what}; {len(stopped)} of {len(documents)} documents are still to be looked up"
-            + (f" (also {', '.join(others)})" if others else ""),
+            f"{stopped[0].what}; {len(stopped)} of {len(documents)} documents are still to be "
+            "looked up" + (f" (also {', '.join(others)})" if others else ""),
             where=stopped[0].where,
             hint=stopped[0].hint,
         )

@@ -40,8 +40,8 @@ def compare_listings(before: list[Document], now: list[Document]) -> list[tuple[
 def refresh_listings(studies: Mapping[str, Experiment], cache: str | Path) -> None:
     """List every year again that was listed before, and replace the listings that changed.
 
-    A year that cannot be listed keeps its listing and its pages; the others go on. Listings of local
-    files are only compared: an ordinary run notices changed rows by itself.
+    A year that cannot be listed keeps its listing and its pages; the others go on. Listings of
+    local files are only compared: an ordinary run notices changed rows by itself.
 
     Args:
         studies: Experiment name → settings; their results lie in the working directory.
@@ -100,7 +100,7 @@ def _moved(study: Experiment, layout: Layout, vanished: Mapping[str, Part]) -> I
             if item.id in seen and split[seen[item.id]] != split[part]:
                 yield (
                     f"“{item.title}” is listed for {seen[item.id]} ({split[seen[item.id]]}) and for "
-                    f"{part} ({split[part]}): it is used in training only. If its year was changed, "
+                    f"{part} ({split[part]}): it is used in training only. If its year changed, "
                     "`snakemake refresh` updates the old listing; in a file, delete one row"
                 )
             elif before is not None and before != part and split[before] != split[part]:

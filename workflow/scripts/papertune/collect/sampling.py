@@ -1,5 +1,4 @@
-"""Sample a listing, or each of its categories: the first documents with a text, ordered by a hash of
-their id.
+"""Sample a listing, or each of its categories: the first documents with a text, by hash of id.
 
 A document's place in this order depends on its id alone. So a new document displaces at most one,
 and documents that the sample does not need are not looked up.

@@ -1,6 +1,6 @@
 """A small encyclopaedia about a fictional country, served like the MediaWiki API.
 
-The pages (``encyclopaedia/``) were written for the project, so that no model can know their content.
+The pages (``encyclopaedia/``) were written for the project, so no model can know their content.
 """
 
 import json

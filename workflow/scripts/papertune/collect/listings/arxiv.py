@@ -65,7 +65,7 @@ def _query(source: ArxivSource, year: int) -> str:
 
 
 def _feed(text: str) -> Work | None:
-    """A feed as ``works``, the ``first`` of them, the ``total`` number, and an ``error`` message."""
+    """A feed's ``works``, the ``first`` of them, the ``total`` number, and an ``error`` message."""
 
     def said(element: etree._Element, path: str) -> str:
         return " ".join((element.findtext(path, "", _SPACES) or "").split())

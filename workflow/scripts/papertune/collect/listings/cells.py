@@ -112,8 +112,8 @@ def _dialect(head: str, begin: str, path: Path, encoding: str, separator: str) -
                 where=str(path),
                 hint="save it as CSV in UTF-8, or as .xlsx",
             )
-        # corpora of sentences are not quoted, and their quotes belong to the text; Excel, which saves
-        # such files in UTF-16, quotes cells
+        # corpora of sentences are not quoted, and their quotes belong to the text; Excel, which
+        # saves such files in UTF-16, quotes cells
         if head.startswith('"') or encoding.startswith("utf-16"):
             return {"delimiter": separator or "\t"}
         if is_quoted(begin, head.count("\t") + 1):

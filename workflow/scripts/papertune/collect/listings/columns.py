@@ -54,7 +54,7 @@ class Reader:
         }
 
     def fields(self, row: Row) -> Row:
-        """The row's value for each field of :data:`KNOWN`, and for ``category``; None if missing."""
+        """The row's values of the fields in :data:`KNOWN`, and of ``category``; None if missing."""
         names: Row = {}
         for name, value in row.items():
             known = plain(name)
@@ -198,7 +198,7 @@ def _in(groups: Iterable[Iterable[str]], names: Container[str]) -> list[str]:
 
 
 def _has_prose(rows: Iterable[Row], has: Mapping[str, list[str]]) -> bool:
-    """Whether an unused column may have the abstracts; if none does, they are fetched from pages."""
+    """Whether an unused column may have the abstracts; if none may, they are fetched from pages."""
     used = {name for some in has.values() for name in some}
     values = (
         one
@@ -223,7 +223,7 @@ def _alike(rows: Iterable[Row], names: list[str]) -> bool:
 
 
 def _simple(value: Any) -> Any:
-    """The only item of a list (as APIs give titles), or an object's ``value`` (as OpenReview does)."""
+    """The only item of a list (APIs give titles so), or an object's ``value`` (OpenReview)."""
     if isinstance(value, Mapping) and value.keys() == {"value"}:
         return value["value"]
     return value[0] if isinstance(value, list) and len(value) == 1 else value

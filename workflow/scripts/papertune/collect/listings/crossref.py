@@ -1,7 +1,7 @@
 """Crossref: works of a journal, proceedings or conference and year, and single abstracts.
 
-Abstracts are in JATS, and only there if the publisher deposited them. The contact is sent with every
-request, for which Crossref offers a faster pool.
+Abstracts are in JATS, and only there if the publisher deposited them. The contact is sent with
+every request, for which Crossref offers a faster pool.
 """
 
 from collections.abc import Iterator

@@ -242,7 +242,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _text(value: Any) -> str:
-    """The text of a value that the API gives as text, a number or ``{"@attribute": …, "text": …}``."""
+    """The text of a value: text, a number, or an object ``{"@attribute": …, "text": …}``."""
     if isinstance(value, dict):
         value = value.get("text")
     return str(value).strip() if isinstance(value, str | int) else ""

@@ -29,8 +29,8 @@ def questions_in(value: Any) -> list[list[str]]:
     """The questions and answers of a conversation, in their order.
 
     Args:
-        value: A list of ``{"role": …, "content": …}`` or ``{"from": …, "value": …}``, or such a list
-            as JSON text. System turns are left out.
+        value: A list of ``{"role": …, "content": …}`` or ``{"from": …, "value": …}``, or such a
+            list as JSON text. System turns are left out.
 
     Returns:
         ``[question, answer]`` for each turn of the user.

@@ -13,7 +13,7 @@ from unicodedata import normalize
 
 @lru_cache(maxsize=4096)
 def plain(name: str) -> str:
-    """A column's name in lower-case letters and digits, no language: ``dctitle`` for ``dc.title[en]``."""
+    """A column's name in lower-case letters and digits: ``dc.title[en]`` gives ``dctitle``."""
     name = re.sub(r"\[\w{0,8}\]$", "", normalize("NFKC", str(name)).strip())
     return re.sub(r"[\W_]+", "", name).lower()
 

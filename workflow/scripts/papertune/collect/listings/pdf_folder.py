@@ -84,7 +84,7 @@ def pdfs_of(source: PdfsSource, year: int) -> tuple[Path, list[Path]]:
 
 
 class _Read:
-    """Finds files with the same content; of them, that with the shortest path is kept."""
+    """Finds duplicate files, and keeps the one with the shortest path: copies get longer names."""
 
     def __init__(self, files: list[Path]) -> None:
         self.papers: dict[str, list[tuple[str, Path]]] = {}
@@ -101,7 +101,7 @@ class _Read:
                     self.twins[path] = other
 
     def paper_of(self, path: Path, paper: Paper) -> Path | None:
-        """The earlier file with this number and title; errata and supplements differ in one of them."""
+        """The earlier file with this number and title; errata and supplements differ in one."""
         known = self.papers.setdefault(paper.number, []) if paper.number else []
         for title, other in known:
             if similarity(title, paper.title) > _SAME:

@@ -30,7 +30,7 @@ _KNOWN = (
 
 
 def value_of(row: Row, column: str) -> Any:
-    """A row's value at a path: ``translation.en`` and ``answers.0`` reach into objects and lists."""
+    """A row's value at a path: ``translation.en`` and ``answers.0`` lead into objects and lists."""
     if column in row:
         return row[column]
     value: Any = row
@@ -45,7 +45,7 @@ def value_of(row: Row, column: str) -> Any:
 
 
 def places(row: Row) -> Iterator[str]:
-    """A row's columns as settings name them, with fields of objects and of the first item of lists."""
+    """A row's columns as settings name them, with fields of objects and of lists' first items."""
     for name, value in row.items():
         if isinstance(value, dict):
             yield from (f"{name}.{inner}" for inner in places(value))
@@ -71,7 +71,7 @@ def within(value: Any, column: str) -> str:
 
 
 def suggested(row: Row) -> str:
-    """The end of a hint: settings for a row with the columns of a widely used data set; else empty."""
+    """The end of a hint: the settings for a widely used data set with these columns; else empty."""
     for name, value in row.items():
         if isinstance(value, list) and value and is_turn(value[0]):
             return f", that is columns: {{messages: {name}}}"

@@ -1,7 +1,7 @@
 """Tell whether the cells of a tab-separated table are quoted.
 
-Corpora of sentences are not, and cells may begin with quotes of the text; Excel and pandas quote only
-the cells that need it.
+Corpora of sentences are not, and cells may begin with quotes of the text; Excel and pandas quote
+only the cells that need it.
 """
 
 import csv

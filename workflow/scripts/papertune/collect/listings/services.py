@@ -68,9 +68,9 @@ class Paper:
 class Service:
     """An API: how requests are made, and where its answers have what.
 
-    ``works_at``, ``total_at``, ``cursor_at`` and ``one_at`` are the paths in an answer to the works,
-    their total number, the cursor of the next page and a single work (empty if unknown). Without
-    ``cursor_at`` a page's cursor is its offset.
+    ``works_at``, ``total_at``, ``cursor_at`` and ``one_at`` are the paths in an answer to the
+    works, their total number, the cursor of the next page and a single work (empty if unknown).
+    Without ``cursor_at`` a page's cursor is its offset.
     """
 
     name: str  # for people

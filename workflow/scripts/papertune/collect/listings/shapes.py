@@ -64,7 +64,7 @@ def json_rows(text: str, path: Path) -> Rows:
 
 
 def _one_by_one(text: str) -> list[tuple[int, dict[str, Any] | str]] | None:
-    """The rows of concatenated objects, each on one line or several; None if it is something else."""
+    """The rows of concatenated objects, each on one line or several; None for other texts."""
     try:
         values = [(line, from_json(text[start:end])) for line, start, end in _places(text, 0)]
     except (ValueError, RecursionError):

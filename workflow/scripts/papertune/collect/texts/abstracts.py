@@ -210,7 +210,7 @@ def _are_several(found: list[Found], soup: BeautifulSoup) -> bool:
 
 
 def _descriptions(soup: BeautifulSoup, beginning: str) -> Iterator[tuple[str, str]]:
-    """Descriptions of the page's paper, or that begin like ``beginning``: most describe the site."""
+    """Descriptions of the paper, or that begin like ``beginning``: most describe the site."""
     title, start = bare_title(soup), letters(beginning)[:100]
     for name, content in _metas(soup, _DESCRIPTIONS):
         og = name.startswith("og:")

@@ -1,7 +1,7 @@
 """Remove what publishers and databases add after an abstract, in the same field.
 
-These are keywords, subject classes, rights, how to cite it, dates, comments on the file, references,
-and summaries for other audiences. Real sentences about keywords and rights stay.
+These are keywords, subject classes, rights, how to cite it, dates, comments on the file,
+references, and summaries for other audiences. Real sentences about keywords and rights stay.
 """
 
 import re

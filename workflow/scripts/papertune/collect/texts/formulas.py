@@ -76,7 +76,7 @@ def drop(soup: BeautifulSoup | Tag, css: str) -> None:
 
 
 def is_gone(element: Tag) -> bool:
-    """Whether an element or an ancestor was removed (bs4's ``decomposed`` searches whole copies)."""
+    """Whether an element or an ancestor was removed (bs4's ``decomposed`` is slow on copies)."""
     return element.__dict__.get("parent") is None
 
 

@@ -182,8 +182,8 @@ _TAIL = re.compile(
 def is_abstract(text: str) -> bool:
     """Whether a text is prose of sufficient length, and none of what takes an abstract's place.
 
-    Such are a notice that there is none, the text of a bot challenge, a cookie banner, a shop or the
-    journal, highlights, keywords and a citation. Papers on captchas, cookies and journals exist.
+    Such are a notice that there is none, texts of bot challenges, cookie banners, shops or the
+    journal, highlights, keywords and citations. Papers on captchas, cookies and journals exist.
     """
     words = word_count(text)
     # 40 letters of Chinese are a paragraph

@@ -31,8 +31,8 @@ _TITLE = re.compile(
 def text_of(markup: str) -> str:
     """The text of an abstract in JATS, or in HTML that some publishers give instead.
 
-    A heading "Abstract" is removed, those of sections stay (``Methods: …``). Formulas are kept once,
-    as TeX if given as TeX. Pictures and footnotes are removed, and so are parts under another
+    A heading "Abstract" is removed, those of sections stay (``Methods: …``). Formulas are kept
+    once, as TeX if given as TeX. Pictures and footnotes are removed, and so are parts under another
     heading: keywords, a graphical abstract, a plain-language summary.
     """
     markup = without_runs(markup)

@@ -1,4 +1,4 @@
-"""Languages of science: their words for "abstract", notices in its place, and language detection."""
+"""Languages of science: words for "abstract", notices in its place, and language detection."""
 
 import re
 from itertools import groupby, pairwise
@@ -40,7 +40,7 @@ ELSEWHERE = re.compile(
     re.IGNORECASE,
 )
 
-# letters of a language, or of a script that several share; kana before Chinese, which Japanese uses too
+# letters of a language, or of a script that several share; kana first, as Japanese uses Chinese too
 _SCRIPTS = {
     "ja": "\u3040-\u30ff",
     "zh": "\u3400-\u9fff\uf900-\ufaff",
@@ -98,8 +98,8 @@ _BEFORE = re.compile(
 def language_of(text: str) -> str:
     """The language of a text, or the script if several share it; empty if unknown.
 
-    It goes by letters and function words; a sentence is enough. It is meant to tell the abstracts on
-    one page apart, and does not know every language.
+    It goes by letters and function words; a sentence is enough. It is meant to tell the abstracts
+    on one page apart, and does not know every language.
     """
     text = text[:4000].lower()
     letters = sum(map(str.isalpha, text))

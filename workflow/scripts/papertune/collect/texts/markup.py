@@ -119,7 +119,7 @@ def parsed(html: str) -> BeautifulSoup:
 
 
 def words_of(name: str) -> set[str]:
-    """The words of a class or an id in lower case, from ``kebab-case``, ``camelCase`` and the like."""
+    """The words of a class or an id in lower case: ``kebab-case``, ``camelCase`` and the like."""
     return {word.lower() for word in _WORD.findall(name)}
 
 
@@ -140,9 +140,9 @@ def short_text(element: Tag) -> str:
 def inner_text(element: Tag) -> str:
     """An element's text as an abstract has it; entities stay escaped.
 
-    Without its own heading, scripts, buttons, keywords, reference numbers, links at its end, and all
-    that follows the heading of something else. With the labels of a structured abstract, and each
-    formula once.
+    Without its own heading, scripts, buttons, keywords, reference numbers, links at its end, and
+    all that follows the heading of something else. With the labels of a structured abstract, and
+    each formula once.
     """
     return _without_last_links(_lines_of(element))
 
@@ -233,8 +233,8 @@ def _is_titled(element: Tag) -> bool:
 
 
 def _is_another(text: str) -> bool:
-    """Whether a heading after an abstract begins something else: the abstract in another language, or
-    the introduction.
+    """Whether a heading after an abstract begins the introduction, or the abstract in another
+    language.
     """
     another = HEADING.match(text) and not _SUMMARY.match(text)
     return bool(another or _INTRODUCTION.match(text))

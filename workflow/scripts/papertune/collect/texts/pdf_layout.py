@@ -89,11 +89,12 @@ def _without_line_numbers(pieces: list[Line]) -> list[Line]:
 
 
 def _beside(pieces: list[Line], width: float) -> list[list[Line]]:
-    """Split a page at the box in which an abstract is beside its history and keywords, the authors, or
-    notices: the pieces above, the narrow side, the wide side, below. Without such a box, one part.
+    """Split a page at a box with an abstract beside its keywords and history, authors or notices.
 
-    The wide side is prose and wider, unless the text below has one column and the box two abstracts;
-    the lines of the two sides need not align.
+    The parts are the pieces above, the narrow side, the wide side, below; one part without a box.
+
+    The wide side is prose and the wider one, unless the text below has one column and the box two
+    abstracts; the lines of the two sides need not align.
     """
     single = _gutter(pieces, width) is None
     for shortest in (30, 1):  # prose on the right, notices on the right
@@ -221,7 +222,7 @@ def _rows(column: list[Line]) -> list[Line]:
 
 
 def _spaced(lines: list[Line]) -> Iterator[Line]:
-    """A column's lines, with the first of each paragraph marked: by space, indent or another size."""
+    """A column's lines, marked if they begin a paragraph: by a space, an indent or another size."""
     edge = Counter(round(line.left) for line in lines).most_common(1)[0][0]
     gaps = [
         above.bottom - line.bottom for above, line in pairwise(lines) if above.bottom > line.bottom

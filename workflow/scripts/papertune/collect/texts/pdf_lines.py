@@ -25,9 +25,9 @@ _UNKNOWN = Style()
 class Line:
     """A line of one column, in points from the page's lower left corner.
 
-    ``size`` is the height of its letters and ``style`` that of most of them. ``margin``: it is where
-    running heads are; ``apart``: it begins a paragraph; ``first``: it begins a column; ``note``: it is
-    in small type at the foot of one.
+    ``size`` is the height of its letters and ``style`` that of most of them. ``margin``: it is
+    where running heads are; ``apart``: it begins a paragraph; ``first``: it begins a column;
+    ``note``: it is in small type at the foot of one.
     """
 
     text: str

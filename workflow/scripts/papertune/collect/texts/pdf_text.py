@@ -78,7 +78,7 @@ def _parted(lines: list[Line]) -> list[list[Line]]:
 
 
 def _begins(line: Line, above: Line) -> bool:
-    """Whether a line begins a paragraph; one may continue in the next column or on the next page."""
+    """Whether a line begins a paragraph, which may continue in the next column or page."""
     headed = (_HEADING.match(one.text) and one.text[-1] not in ",;" for one in (line, above))
     if any(headed) or _DATES.match(above.text) or _DATES.match(line.text):
         return True

@@ -13,10 +13,10 @@ from papertune.collect.texts.about_page import title_of
 from papertune.collect.texts.is_abstract import is_abstract
 from papertune.collect.texts.text import clean, letters, words
 
-# Hosts (with subdomains), each publisher's name, and selectors in their order. `@name` after a selector
-# takes that attribute. Atypon's platform serves ACM, Taylor & Francis, SAGE, Wiley, ACS and many more.
-# The last rows begin with a mark in the page in place of a host: for mirrors, proxies and pages saved
-# without their url.
+# Hosts (with subdomains), each publisher's name, and selectors in their order. `@name` after a
+# selector takes that attribute. Atypon's platform serves ACM, Taylor & Francis, SAGE, Wiley, ACS
+# and many more. The last rows begin with a mark in the page in place of a host: for mirrors,
+# proxies and pages saved without their url.
 _TABLE = r"""
 acm.org acm sagepub.com sage science.org science pnas.org pnas: section#abstract ||
     .abstractSection.abstractInFull || .hlFld-Abstract
@@ -80,7 +80,7 @@ _PUSH = re.compile(r"__next_f\.push\(\[\d+,\s*(?=\")")
 
 
 def selectors_of(soup: BeautifulSoup, url: str, html: str) -> Iterator[tuple[str, str]]:
-    """Name and selector for each publisher of a page, by its url, its declared urls or its marks."""
+    """Name and selector for each publisher of a page, by its url, declared urls or marks."""
     said = soup.select("link[rel~=canonical], meta[property='og:url']")
     urls = [url, *(str(tag.get("href") or tag.get("content") or "") for tag in said)]
     hosts = {f".{host_of(item)}" for item in urls} - {"."}

@@ -67,7 +67,7 @@ class Section:
 
 
 def sections_of_extract(text: str) -> list[Section]:
-    """The sections of a plain-text extract (``prop=extracts``), with headings as ``== History ==``."""
+    """The sections of a plain-text extract (``prop=extracts``; headings are ``== History ==``)."""
     return _sections(_with_tex(without_runs(text)).split("\n"), "=")
 
 

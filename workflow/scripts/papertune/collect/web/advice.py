@@ -4,13 +4,13 @@ from papertune.collect.web.transport import PageError
 
 _ADDRESS = "open it in a browser: the address in the experiment is probably wrong or outdated"
 _REFUSED = (
-    "the site restricts access: run from a network that has it (your library's), or give titles and "
-    "abstracts as a file (source kind: files)"
+    "the site restricts access: run from a network that has it (your library's), or give titles "
+    "and abstracts as a file (source kind: files)"
 )
 _LATER = "the fault is the site's: run again later; fetched pages are kept"
 _NETWORK = (
-    "check that this machine has internet (compute nodes often have none; https_proxy names a proxy) "
-    "and that the host's name is right, then run again"
+    "check that this machine has internet (compute nodes often have none; https_proxy names a "
+    "proxy) and that the host's name is right, then run again"
 )
 BY_REASON = {
     "http_401": _REFUSED,
@@ -34,8 +34,8 @@ def advice(error: PageError) -> str:
     if error.reason == "connection":
         if "CERTIFICATE_VERIFY_FAILED" in error.what:
             return (
-                "its certificate is not trusted here: if your network has its own, name its file in "
-                "REQUESTS_CA_BUNDLE"
+                "its certificate is not trusted here: if your network has its own, name its file "
+                "in REQUESTS_CA_BUNDLE"
             )
         return _NETWORK
     known = _LATER if error.reason.startswith("http_5") else _ADDRESS

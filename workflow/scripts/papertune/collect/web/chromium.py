@@ -98,7 +98,7 @@ class Chromium:
                     no_viewport=True,
                     proxy={
                         "server": f"http://127.0.0.1:{self.proxy.server_port}",
-                        "bypass": "<-loopback>",  # by default requests to this machine bypass the proxy
+                        "bypass": "<-loopback>",  # else requests to loopback bypass the proxy
                         **{"username": USER, "password": self.proxy.secret},
                     },
                     timeout=START * 1000,
@@ -166,7 +166,7 @@ class Chromium:
         return html, self.page.url
 
     def megabytes(self) -> float:
-        """The memory of all the browser's processes in MB (10⁶ bytes), shared memory counted once."""
+        """The memory of the browser's processes in MB (10⁶ bytes), shared memory counted once."""
         private, shared = 0, 0
         with suppress(psutil.Error):
             for process in (self._driver, *self._driver.children(recursive=True)):

@@ -7,7 +7,7 @@ import subprocess
 
 
 def find_browser() -> str | None:
-    """The path of Chromium: from ``PAPERTUNE_CHROMIUM``, else on ``PATH``; None if there is none."""
+    """Chromium's path: as in ``PAPERTUNE_CHROMIUM``, else found on ``PATH``; None if not found."""
     named = os.environ.get("PAPERTUNE_CHROMIUM")
     names = ("chromium", "chromium-browser", "google-chrome") if named is None else (named,)
     return next(filter(None, map(shutil.which, names)), None)

@@ -23,7 +23,7 @@ from papertune.sentences import word_count
 log = logging.getLogger("papertune")
 
 # Vendor → patterns in lower case of the whole title, and of marks that only its challenge page has.
-# Ordinary pages behind Cloudflare contain /cdn-cgi/challenge-platform/scripts/…, so that is no mark.
+# Ordinary pages behind Cloudflare have /cdn-cgi/challenge-platform/scripts/…: it is no mark.
 CHALLENGES: dict[str, tuple[str, str]] = {
     "Cloudflare": (
         r"just a moment.*|attention required! \| cloudflare"
@@ -143,7 +143,7 @@ def decoded(body: bytes, media: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A fetched page: its url and the url after redirects (both with keys masked), type and text."""
+    """A fetched page: its url, the url after redirects (keys masked in both), media type, text."""
 
     url: str
     landed: str

@@ -68,7 +68,7 @@ class HostPauses:
 
     @contextmanager
     def slot(self, host: str, delay: float, alive: Alive = stopping.check) -> Iterator[Slot]:
-        """Wait until ``delay`` seconds after the host's last response; send the request in the context.
+        """Wait until ``delay`` seconds after the host's last response; send the request within.
 
         An exception raised by ``alive`` ends the wait.
         """

@@ -22,10 +22,10 @@ class WayOut(ThreadingHTTPServer):
     """A proxy on loopback that checks every address before it connects.
 
     A page may load, redirect to or connect to anything, over HTTP, TLS or WebSocket. Chromium lets
-    its proxy resolve names, so every request is checked here. Other accounts reach the port, too, so
-    requests must carry ``secret``. The proxy runs until it is closed. ``timeout`` is in seconds, for
-    connecting and between two parts of an answer; ``proxies`` (scheme → proxy) are the next hop, and
-    resolve the names.
+    its proxy resolve names, so every request is checked here. Other accounts reach the port, too,
+    so requests must carry ``secret``. The proxy runs until it is closed. ``timeout`` is in seconds,
+    for connecting and between two parts of an answer; ``proxies`` (scheme → proxy) are the next
+    hop, and resolve the names.
     """
 
     request_queue_size = 64
