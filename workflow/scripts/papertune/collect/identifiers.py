@@ -117,9 +117,9 @@ def arxiv_doi(number: str) -> str:
 def located(doi: str, url: str) -> tuple[str, str, str]:
     """Id, bare DOI and landing page from the DOI and the url of an entry.
 
-    The two may be swapped, and in any spelling; all results are empty if both are missing. A paper
-    at arXiv or a mirror gets arXiv's page, and arXiv's DOI if it has no other. API keys are removed
-    from the url, so that they are neither sent nor shown.
+    The two may be swapped, and may have any spelling; all results are empty if both are missing. A
+    paper at arXiv or a mirror gets arXiv's page, and arXiv's DOI if it has no other. API keys are
+    removed from the url, so that they are neither sent nor shown.
     """
     doi, url = without_keys(doi), without_keys(url)
     number = arxiv_id(doi) or arxiv_id(url)
@@ -161,7 +161,7 @@ def document_id(address: str) -> str:
 def host_of(url: str) -> str:
     """The host of an http or https url in lower case, or an empty string for any other text.
 
-    So does a url with a user or password, which would be sent, logged and stored.
+    A url with a user or password gives an empty string too: they would be sent, logged and stored.
     """
     try:
         url.encode()

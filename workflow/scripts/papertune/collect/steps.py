@@ -184,7 +184,7 @@ def render_documents(
     sample: int | None = None,
     of: SampleOf = "year",
 ) -> None:
-    """Look up in the browser and the resolvers after it; write the documents found and missing.
+    """Look documents up in the browser and the resolvers after it; write those found and missing.
 
     Args:
         listing: Document.

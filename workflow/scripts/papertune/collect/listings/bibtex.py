@@ -57,7 +57,7 @@ def read(source: BibtexSource, year: int) -> Iterator[Located]:
     for path in source.files_of(year):
         with reading(path):
             begins_as(path, "bibtex", "empty")
-            # an entry without a key needs its comma all the same
+            # an entry without a key needs the comma after it, too
             text = _KEYLESS.sub(r"\1,", path.read_text(_encoding(path, source.encoding)))
         blocks = bibtexparser.parse_string(text).blocks
         volumes = {block.key: block for block in blocks if isinstance(block, Entry) and block.key}

@@ -1,7 +1,8 @@
 """Find the columns of a table of papers: by the settings, or by the usual names in exports.
 
-Such are exports of reference managers (Zotero, Mendeley, EndNote, CSL JSON), databases (Scopus, Web
-of Science, PubMed, IEEE Xplore, Dimensions, Lens) and APIs (Crossref, OpenAlex, Semantic Scholar).
+They are the exports of reference managers (Zotero, Mendeley, EndNote, CSL JSON), databases (Scopus,
+Web of Science, PubMed, IEEE Xplore, Dimensions, Lens) and APIs (Crossref, OpenAlex, Semantic
+Scholar).
 """
 
 import re

@@ -1,6 +1,6 @@
 """Crossref: works of a journal, proceedings or conference and year, and single abstracts.
 
-Abstracts are in JATS, and only there if the publisher deposited them. The contact is sent with
+Abstracts are in JATS, and exist only if the publisher deposited them. The contact is sent with
 every request, for which Crossref offers a faster pool.
 """
 

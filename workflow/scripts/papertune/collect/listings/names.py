@@ -1,8 +1,8 @@
 """Usual names of the columns of papers and of questions.
 
-They are those of people, reference managers (Zotero, Mendeley, EndNote, CSL JSON), databases
-(Scopus, Web of Science, PubMed, IEEE Xplore, Dimensions, Lens) and APIs (Crossref, OpenAlex,
-Semantic Scholar).
+They come from people, reference managers (Zotero, Mendeley, EndNote, CSL JSON), databases (Scopus,
+Web of Science, PubMed, IEEE Xplore, Dimensions, Lens) and APIs (Crossref, OpenAlex, Semantic
+Scholar).
 """
 
 import re

@@ -26,9 +26,7 @@ from papertune.sentences import composed, edged
 from papertune.study.nearby import files_in, near_names
 
 Row = dict[str, Any]
-Numbered = tuple[
-    int, Row | str
-]  # a line (in Parquet a row) number; the row, or what is wrong with it
+Numbered = tuple[int, Row | str]  # number of the line (in Parquet of the row); row, or its error
 
 AGAIN = "get the file again"
 OTHERS = {

@@ -1,7 +1,7 @@
 """Semantic Scholar: papers of a venue and year, and single abstracts.
 
 ``$S2_API_KEY`` is the key (one request a second); without one all users share one limit, and status
-429 is common. Abstracts that publishers do not let it pass on are missing; the ``tldr``, which a
+429 is common. Abstracts that publishers do not let it share are missing; the ``tldr``, which a
 model wrote, is no abstract.
 """
 

@@ -66,7 +66,7 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """An API: how requests are made, and where its answers have what.
+    """An API: how to send requests, and where to find values in its answers.
 
     ``works_at``, ``total_at``, ``cursor_at`` and ``one_at`` are the paths in an answer to the
     works, their total number, the cursor of the next page and a single work (empty if unknown).

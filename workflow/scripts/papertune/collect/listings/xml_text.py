@@ -17,7 +17,7 @@ _BARE = re.compile(rb"&(?!#[0-9]{1,9};|#[xX][0-9a-fA-F]{1,8};|[A-Za-z_][\w.-]{0,
 
 
 def mended(block: bytes, *, last: bool = True) -> tuple[bytes, bytes]:
-    """A block without invalid characters, and the start of a reference that its end may have cut.
+    """A block without invalid characters, and the perhaps incomplete reference at its end.
 
     Args:
         block: The bytes; those of an encoding like UTF-16 are returned unchanged.

@@ -4,8 +4,8 @@ Publisher's own markup → JSON in scripts → ``citation_abstract``, Dublin Cor
 headed or named "Abstract" → the page's description, unless it is truncated, a citation or
 boilerplate, as it often is → the paragraph that a truncated description begins.
 Additions after an abstract are removed; of several languages the title's is taken. If the first
-abstract is truncated, a complete one is taken from any extractor. A complete one is replaced by a
-longer one only if it is the beginning of it, and never by a section.
+abstract is truncated, a complete one is taken from any extractor. A complete one is replaced only
+by a longer text that continues it, and by a section's only if it may be just a part.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -18,7 +18,7 @@ _WITHOUT_MARKS = regex.compile(r"[\p{Thai}\p{Lao}]$")  # scripts without full st
 
 _NOTICE = re.compile(
     r"^\W*(?:"
-    # there is none
+    # no abstract
     r"(?:sorry,? )?(?:the |an? |this )?(?:article |paper |full )?(?:abstracts?|summary)(?: text)? "
     r"(?:is |are |was )?(?:currently |temporarily )?(?:missing|(?:not|un)\s?-?(?:yet )?"
     r"(?:available|provided|supplied|found|present))\b"
@@ -42,7 +42,7 @@ _NOTICE = re.compile(
     # nothing but pictures
     r"|download\s*:\s*download|image,? graphical abstract|unlabel+ed image|graphical abstract\b"
     r"|highlights\b|key ?points\b"
-    # somebody else's page about it
+    # another site's page about the paper
     r"|request pdf\b|download citation\b|semantic scholar extracted view|article on .{1,200}, in"
     r"|bibliographic details|(?:view|read|explore|browse|discover|search|find) (?:all|more|over"
     r"|millions|thousands|full|research papers|articles?|papers?|\d[\d,]+)\b"
@@ -212,7 +212,7 @@ def is_keywords(text: str) -> bool:
     if label and not (text[label.end() :][1:2].islower() and re.search(r"[.!?]\s+[A-Z]", text)):
         return True
     ways, most = _BETWEEN_TERMS, 3
-    if is_spaceless(text):  # there blanks separate terms only
+    if is_spaceless(text):  # in such scripts blanks only separate terms
         ways, most = _BETWEEN_SPACELESS, 4
         if re.search("[。！？]", text):
             return False
@@ -273,7 +273,7 @@ def is_fuller(text: str, other: str) -> bool:
     mine, its = letters(text), letters(_ELLIPSIS.sub("", other))
     if len(mine) < len(its) + 15 or not its:
         return False
-    # the last word of what was cut may be half a word, and sites differ in what they drop
+    # a truncated text may end within a word, and sites differ in the characters that they drop
     same = its[: max(len(its) - 12, 30)]
     if not mine.startswith(same):
         return False

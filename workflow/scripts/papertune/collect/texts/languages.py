@@ -98,8 +98,8 @@ _BEFORE = re.compile(
 def language_of(text: str) -> str:
     """The language of a text, or the script if several share it; empty if unknown.
 
-    It goes by letters and function words; a sentence is enough. It is meant to tell the abstracts
-    on one page apart, and does not know every language.
+    Letters and function words decide; a sentence is enough. The purpose is to tell the abstracts on
+    one page apart, so not every language is known.
     """
     text = text[:4000].lower()
     letters = sum(map(str.isalpha, text))

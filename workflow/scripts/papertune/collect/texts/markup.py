@@ -83,7 +83,7 @@ _BESIDE = words(
     "keyword keywords kwd kwds subjects mesh pacs msc jel ccs citation tags taxonomy doi"
 )
 _NOT_BESIDE = words("abstract abstracts with has no and text content body main wrapper")
-# as the last part of some structured abstracts
+# the last part of some structured abstracts
 _SUMMARY = re.compile(r"\W*summary\W*$", re.IGNORECASE)
 _INTRODUCTION = re.compile(r"\W*introduction\W*$", re.IGNORECASE)
 _MORE = re.compile(

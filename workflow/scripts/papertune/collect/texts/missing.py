@@ -1,4 +1,4 @@
-"""Recognize placeholders for missing values: ``N/A``, ``nan``, ``-``, "No abstract available."."""
+"""Recognise placeholders for missing values: ``N/A``, ``nan``, ``-``, "No abstract available."."""
 
 import re
 

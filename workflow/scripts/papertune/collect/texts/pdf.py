@@ -28,7 +28,7 @@ from papertune.collect.texts.pdf_text import HYPHEN, paragraphs, without_referen
 from papertune.errors import CollectError
 
 _MOST_LETTERS = 40_000  # of one page: more is a plot drawn with letters
-_MOST_DRAWN = 400_000  # of one page: more is meant to occupy a reader
+_MOST_DRAWN = 400_000  # of one page: more is meant to slow the reader down
 # ligatures in TeX's fonts without letter names; 13 is left out, as PDFium ends lines with it
 _LIGATURES = {
     **{11: "ff", 12: "fi", 14: "ffi", 15: "ffl"},
@@ -169,7 +169,7 @@ def _page(document: pypdfium2.PdfDocument, number: int, path: Path) -> Page:
     """A page's lines; a broken page has none.
 
     Only upright letters are read: stamps along the margin are rotated. Letters drawn twice at one
-    place, for bold type or to occupy a reader, are read once.
+    place, for bold type or to slow the reader down, are read once.
     """
     try:
         with closing(document[number]) as page, closing(page.get_textpage()) as text:

@@ -242,7 +242,7 @@ _NOTE_MARK = re.compile(r"(?<=[^\W\d_][.!?]) ?\d{1,2}(?:[,–-]\d{1,2}){0,5}$")
 
 
 def _own(text: str, title: str = "") -> str:
-    """An abstract without additions, or the mark of a note or a reference at its end."""
+    """An abstract without additions, and without a note's or reference's mark at its end."""
     return _NOTE_MARK.sub("", own_abstract(clean(text), title))
 
 

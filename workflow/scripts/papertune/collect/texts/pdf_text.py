@@ -109,7 +109,7 @@ def joined(lines: list[str], hyphened: set[str] | frozenset[str] = frozenset()) 
         word = f"{broken[1]}-{end[0]}".lower()
         hyphen = "-" if word in hyphened or not line[0].islower() else ""
         parts[-1:] = [parts[-1][:-1] + hyphen, line]
-    # PDFium also marks hyphens within what is one line here
+    # PDFium also marks hyphens in the middle of lines as they are split here
     text = re.sub(rf"(?<=\w){HYPHEN}\s*(?=[a-z])", "", "".join(parts)).replace(HYPHEN, "-")
     return plain(text)
 

@@ -124,7 +124,7 @@ def clean_title(title: str, *, characters: Characters = "unicode") -> str:
 
 
 def _written_in(characters: Characters) -> Callable[[str], str]:
-    """The normalisation of a text; for ASCII, no character is replaced by another before."""
+    """The function that normalises a text; for ASCII output it must not replace characters."""
     return composed if characters == "ascii" else normalised
 
 

@@ -4,9 +4,9 @@ A listing, a redirect or a page's script may name ``http://169.254.169.254/`` or
 resolves to the machine itself. So the address of every connection is checked, after the name has
 been resolved.
 
-Behind a proxy (``HTTP_PROXY``, ``HTTPS_PROXY``) it is the proxy that resolves names and connects.
-Then only the url itself can be checked: a literal address, and ``localhost``. Names that resolve to
-private addresses are left to the proxy.
+Behind a proxy (``HTTP_PROXY``, ``HTTPS_PROXY``) the proxy resolves names and connects. Then only
+the url itself can be checked: a literal address, and ``localhost``. Names that resolve to private
+addresses are left to the proxy.
 """
 
 import ipaddress
@@ -46,7 +46,7 @@ class Allowed:
         return (name, None) in self._hosts or (name, port) in self._hosts
 
     def check_written(self, host: str, port: int | None) -> None:
-        """Check a url's host without a name server; raises PrivateAddress for a literal address."""
+        """Check a literal address in a url, without a name server; raises PrivateAddress."""
         address = _written_address(host)
         if address and not is_global(address) and not self.by_name(host, port):
             raise PrivateAddress(host, address)

@@ -113,7 +113,7 @@ class Browser(AbstractContextManager["Browser"]):
             running.close()
 
     def _judged(self, browser: Chromium, url: str, error: Exception) -> PageError | None:
-        """The page's error that an error of the browser means; None for a crash without a cause."""
+        """The PageError behind an error of the browser; None for a crash without a known cause."""
         fetching, refused = self.session.fetching, browser.proxy.refused
         if browser.ended_for:
             self._stop()

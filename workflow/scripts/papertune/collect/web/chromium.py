@@ -21,15 +21,15 @@ from papertune.collect.web.way_out import USER, WayOut
 
 log = logging.getLogger("papertune")
 
-# besides Playwright's; WebRTC's policy has two names (WebRTC bypasses an HTTP proxy)
+# added to Playwright's; WebRTC would bypass the HTTP proxy, and its policy has two names
 FLAGS = """
 disable-gpu disable-quic disable-notifications deny-permission-prompts disable-crash-reporter
 webrtc-ip-handling-policy=disable_non_proxied_udp blink-settings=imagesEnabled=false
 force-webrtc-ip-handling-policy=disable_non_proxied_udp
 """
-# flags of Playwright that let a page open others, and change its address endlessly
+# removed from Playwright's: they let a page open others, and change its url endlessly
 NOT_WANTED = ("--disable-popup-blocking", "--disable-ipc-flooding-protection")
-# nobody can answer a page's dialogs; WebRTC opens ports to all networks, whatever its policy
+# no user can answer a page's dialogs; WebRTC opens ports to all networks, whatever its policy
 QUIET = (
     "window.alert = window.print = () => {}; window.confirm = () => false;"
     "window.prompt = window.open = () => null;"
@@ -68,7 +68,7 @@ class Chromium:
             raise BrowserMissing("no Chromium on this machine")
         self.pages = 0
         self.awaited: set[Any] = set()  # the page's pending requests
-        self.deadline = float("inf")  # on the monotonic clock; then a hanging page is ended
+        self.deadline = float("inf")  # monotonic time at which a hanging page is ended
         self.ended_for = ""  # "memory", "time" or "closed", once it has been ended
         with ExitStack() as stack:
             places = one_of(session.pauses.folder, "browser", fetching.browsers, session.check)
@@ -193,7 +193,7 @@ class Chromium:
 
 
 def _started(chromium: Any, **how: Any) -> Any:
-    """Start Chromium in its sandbox, or without it where it fails in it: root, some containers."""
+    """Start Chromium in its sandbox; without it if it cannot start so (root, some containers)."""
     from playwright.sync_api import Error
 
     try:

@@ -1,4 +1,4 @@
-"""Pages: decode them, recognize bot challenges in their place, and cache them on disk.
+"""Pages: decode them, recognise bot challenges in their place, and cache them on disk.
 
 A page is cached under the requested url, so that a rerun fetches nothing twice. The cache is plain
 JSON files, written whole: requests-cache and hishel use SQLite, which is unsafe on NFS, and

@@ -28,7 +28,7 @@ HOST_DELAYS = {
     "api.crossref.org": 0.2,  # five a second without a contact, ten with one
     "api.openalex.org": 0.1,
     "api.stackexchange.com": 0.1,  # over thirty a second the address is blocked
-    "wikipedia.org": 0.3,  # 200 a minute with a User-Agent that names who asks
+    "wikipedia.org": 0.3,  # 200 a minute with a User-Agent that names a contact
     "wikimedia.org": 0.3,
 }
 PATIENCE = 600.0  # seconds; a host that asks for a longer wait gets no more requests in this job

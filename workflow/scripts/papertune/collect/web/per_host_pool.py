@@ -37,7 +37,7 @@ def map_per_host(
     *,
     threads: int,
 ) -> Iterator[tuple[Item, Result | Exception]]:
-    """Work on items, those of one host one after another in their order, several hosts at once.
+    """Work on items: several hosts in parallel, the items of one host one after another in order.
 
     Yields each item, as soon as it is finished, with what ``work`` returned or raised. With one
     thread, or one host, all is done in the calling thread in the order of the items.

@@ -64,7 +64,7 @@ class Credentials:
         self._headers = dict(headers or {})
         self._secret = {name: value for name, value in (secret or {}).items() if value}
         said = [value for n, value in self._headers.items() if n.lower() not in HARMLESS]
-        # of "Bearer KEY" the key alone, too
+        # of "Bearer KEY" also the key by itself
         values = {*self._secret.values(), *said, *(value.rpartition(" ")[2] for value in said)}
         self._forms = _forms(values)
 
