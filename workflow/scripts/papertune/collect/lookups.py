@@ -36,14 +36,14 @@ NOT_RENDERED = (
     "private_address", "parse_",
 )  # fmt: skip
 _AGAIN = "; to read it again, delete its file in the folder that the log names"
-_REFUSED = "the site refuses it; ask again with --forcerun fetch_documents"
+_REFUSED = "the site refuses it; try again with --forcerun fetch_documents"
 REASONS = {
     "parse_time": f"reading it took more than {SECONDS:.0f} s{_AGAIN}",
     "parse_memory": f"reading it took more than {MEGABYTES} MB{_AGAIN}",
     "parse_died": f"the process that reads it crashed twice{_AGAIN}",
     "parse_failed": f"it cannot be read; the log says why{_AGAIN}",
     "no_contact": "it was not requested, as no contact address is set: set "
-    "PAPERTUNE_CONTACT or fetching.contact, and ask again with --forcerun fetch_documents",
+    "PAPERTUNE_CONTACT or fetching.contact, and try again with --forcerun fetch_documents",
     "no_doi": "neither a DOI nor an arXiv number to look it up by (see fetching.lookups.by_title)",
     "not_found": "the last service asked does not have it",
     "other_title": "only papers with other titles were found",
@@ -53,22 +53,22 @@ REASONS = {
     "host_stopped": "its host did not answer or set a bot challenge, and was given up",
     "withdrawn": "it was withdrawn",
     "truncated": "only its beginning was found",
-    "api_error": "the API failed; ask again with --forcerun fetch_documents",
+    "api_error": "the API failed; try again with --forcerun fetch_documents",
     "private_address": "the link leads to a private address; see fetching.allow_hosts",
-    "bad_answer": "the answer could not be read; ask again with --forcerun fetch_documents",
+    "bad_answer": "the answer could not be read; try again with --forcerun fetch_documents",
     "no_abstract_in_page": "the page has no abstract",
     "no_abstract": "the page has no abstract, even after its JavaScript ran",
     "needs_browser": "the page has no abstract without JavaScript; a browser may show one",
     "robots": "robots.txt forbids the page",
     "not_html": "the link leads to a file, not to a page",
     "too_large": "larger than fetching.max_megabytes",
-    "timeout": "no answer in time; ask again with --forcerun fetch_documents",
-    "connection": "no connection; ask again with --forcerun fetch_documents",
+    "timeout": "no answer in time; try again with --forcerun fetch_documents",
+    "connection": "no connection; try again with --forcerun fetch_documents",
     "http_401": _REFUSED,
     "http_402": _REFUSED,
     "http_403": _REFUSED,
     "http_404": "there is no such page",
-    "site_fails": "the site reports an error of its own; ask again with --forcerun fetch_documents",
+    "site_fails": "the site reports an error of its own; try again with --forcerun fetch_documents",
 }
 
 

@@ -230,7 +230,7 @@ class Service:
         if seen in (0, self.most):
             raise CollectError(what, where=place, hint=hint)
         session.cache.forget(place)  # another request may return the others
-        log.warning("%s; `snakemake refresh` asks again: %s", what, place)
+        log.warning("%s; `snakemake refresh` requests them again: %s", what, place)
         yield Rejection("list", self.name, NOT_GIVEN, what)
 
     def resolve(self, session: PoliteSession, document: Document, lookups: Lookups) -> Outcome:
