@@ -36,7 +36,7 @@ def test_a_refresh_and_what_follows(tmp_path):
         venue.site.page("/toc2019.html", "<html><p>maintenance</p></html>")
         venue.show(2022, 2)
         said = venue.run("refresh", fails=True)
-        assert "1 of 3 listings stay as they were, their source failed: small 2019" in said
+        assert "1 of 3 listings are unchanged, as their source failed: small 2019" in said
         assert "small 2022: 0 added, 0 changed, 1 vanished" in said
         jobs = venue.plan()
         assert jobs["fetch_documents"] == 1, "of 2022 alone"

@@ -99,7 +99,7 @@ def test_no_text_at_all_is_a_failure(site, steps):
     site.page("/toc2020", contents(site.url("/gone1"), site.url("/gone2")))
     steps.list()
     steps.fetch()
-    with pytest.raises(CollectError, match=r"not one of 2 documents .*2 × http_404"):
+    with pytest.raises(CollectError, match=r"none of 2 documents .*2 × http_404"):
         steps.render()
     assert not (steps.folder / "documents.jsonl").exists()
 
@@ -179,7 +179,7 @@ def test_where_nobody_is_named_a_row_without_text_is_missing_and_the_others_go_o
     expected = expected if resolvers[0] != "crossref" else "no_doi"
     assert [one.reason for one in missing] == [expected] * 2
     assert site.total == 0
-    assert "asking again" not in caplog.text, "no pause brings a contact"
+    assert "retrying" not in caplog.text, "no pause brings a contact"
     if expected == "no_contact":
         assert all("PAPERTUNE_CONTACT" in one.detail for one in missing)
         assert caplog.text.count("PAPERTUNE_CONTACT") == 1

@@ -121,7 +121,7 @@ def test_a_paper_whose_year_changed_is_told_with_what_to_do(venue, caplog):
     venue.show(2022, {one: "One"})
     venue.refresh()
     assert "“One” is listed for 2010 (train) and for 2022 (test)" in caplog.text
-    assert "it is in training only" in caplog.text
+    assert "it is used in training only" in caplog.text
 
 
 def test_a_listing_of_which_a_part_comes_takes_the_place_of_none(venue, monkeypatch, caplog):

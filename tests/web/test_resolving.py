@@ -136,7 +136,7 @@ def test_an_error_in_an_answer_is_no_paper_without_an_abstract(study, said):
 def test_a_budget_that_is_used_up_stops_asking_whatever_the_status(study, said):
     for name in ("first", "second", "third"):
         study.paper(name, openalex=said)
-    with pytest.raises(CollectError, match="3 of 3 documents are still to be asked") as caught:
+    with pytest.raises(CollectError, match="3 of 3 documents are still to be looked up") as caught:
         study.collect("openalex")
     assert "OPENALEX_API_KEY" in caught.value.hint
     assert sum("openalex" in path for path in study.site.requests) == 1
@@ -145,7 +145,7 @@ def test_a_budget_that_is_used_up_stops_asking_whatever_the_status(study, said):
 def test_one_that_refuses_does_not_keep_the_others_from_answering(study):
     study.paper("found", openalex=(403, "no budget left"), landing=landing())
     study.paper("lost", openalex=(403, "no budget left"), landing=(404, "gone"))
-    with pytest.raises(CollectError, match="1 of 2 documents are still to be asked") as caught:
+    with pytest.raises(CollectError, match="1 of 2 documents are still to be looked up") as caught:
         study.collect("openalex", "landing")
     assert "OPENALEX_API_KEY" in caught.value.hint
     # what was found without it is found again without asking anybody

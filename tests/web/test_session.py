@@ -106,7 +106,7 @@ def test_who_asks_is_named_or_told_what_to_set(site, polite, monkeypatch):
     [
         *((status, {}, CHALLENGE, "What to do") for status in (200, 403, 429, 503)),
         (429, {"Retry-After": "3600"}, "busy for long", "3600"),
-        (429, {}, "busy", "too many requests .*, again and again"),
+        (429, {}, "busy", "too many requests .*, repeatedly"),
     ],
 )
 def test_a_host_that_wants_nobody_is_asked_no_more_and_nothing_is_kept(

@@ -190,7 +190,7 @@ def test_a_rest_is_taken_and_pages_from_the_cache_ask_for_none(listed, site):
     assert len(api.asked) == asked
     listed(api, refresh=True)
     assert len(api.asked) == asked + 2, "both pages again, and the filter is what it was"
-    with pytest.raises(CollectError, match="left alone for 7200 s"):
+    with pytest.raises(CollectError, match="a pause of 7200 s"):
         listed(Api(*some(1), backoff=7200), refresh=True)
 
 

@@ -49,7 +49,7 @@ def test_a_bundle_has_what_was_collected_and_nothing_else(collected, tmp_path):
     assert result.stat().st_mtime == 1_700_000_000  # what is made from it stays newer
     assert unpack("one.tar", there, "elsewhere") == 0, "again changes nothing"
     result.write_text("mine\n")
-    with pytest.raises(CollectError, match="is there already and differs"):
+    with pytest.raises(CollectError, match="exists already and differs"):
         unpack("one.tar", there, "elsewhere")
     assert result.read_text() == "mine\n"
 
@@ -74,15 +74,15 @@ PAGE = "store/http/ab/page.json"
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("../outside", "belongs nowhere here"),
-        ("/etc/outside", "belongs nowhere here"),
-        ("workflow/scripts/train.py", "belongs nowhere here"),
-        ("results/x/models/full/seed-1/model.safetensors", "belongs nowhere here"),
-        ("results/x/documents/../../y.jsonl", "belongs nowhere here"),
-        ("store/answer/2c/writer.jsonl", "belongs nowhere here"),
-        ("store/models/2c/identity.json", "belongs nowhere here"),
-        ("store/http/turns/abc.json", "belongs nowhere here"),
-        (PAGE, "differs from what its manifest says"),
+        ("../outside", "at a path that no bundle has"),
+        ("/etc/outside", "at a path that no bundle has"),
+        ("workflow/scripts/train.py", "at a path that no bundle has"),
+        ("results/x/models/full/seed-1/model.safetensors", "at a path that no bundle has"),
+        ("results/x/documents/../../y.jsonl", "at a path that no bundle has"),
+        ("store/answer/2c/writer.jsonl", "at a path that no bundle has"),
+        ("store/models/2c/identity.json", "at a path that no bundle has"),
+        ("store/http/turns/abc.json", "at a path that no bundle has"),
+        (PAGE, "SHA-256 differs from the manifest"),
     ],
 )
 def test_no_file_is_written_that_is_not_as_it_should_be(tmp_path, name, said):
@@ -93,7 +93,7 @@ def test_no_file_is_written_that_is_not_as_it_should_be(tmp_path, name, said):
     ("how", "said"),
     [
         ({"sums": {PAGE: ["0" * 64, 3]}}, "has 4 bytes, its manifest says 3"),
-        ({"sums": {PAGE: ["0" * 64, 2**60]}}, "there is room for"),
+        ({"sums": {PAGE: ["0" * 64, 2**60]}}, "MB are free"),
         ({"sums": {PAGE: ["0" * 64, -1]}}, "not a bundle of this version"),
         ({"sums": {PAGE: "0" * 64}}, "not a bundle of this version"),
         ({"sums": {PAGE: ["0" * 64, 10**30]}}, "not a bundle of this version"),

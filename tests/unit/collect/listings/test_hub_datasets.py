@@ -108,7 +108,7 @@ CASES = [
     ({"dataset": "owner/gated"}, "agreement to its terms"),
     ({"dataset": "owner/nothing"}, "no such data set or revision"),
     ({"revision": "f" * 40}, "no such data set or revision"),
-    ({"dataset": "owner/script"}, "no data files that can be read"),
+    ({"dataset": "owner/script"}, "no readable data files"),
     ({"dataset": "owner/pictures"}, "data files are of kind imagefolder"),
     ({"dataset": "owner/torn"}, "files cannot be read"),
     ({"config": "xx-en"}, "'de-en'"),

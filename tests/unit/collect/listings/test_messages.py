@@ -50,7 +50,7 @@ def test_what_is_no_conversation_has_a_reason(value, reason):
 
 
 def test_a_turn_whose_text_stands_elsewhere_names_what_it_has():
-    with pytest.raises(NoConversation, match="turn 1 has role, said, and none of content, text"):
+    with pytest.raises(NoConversation, match="turn 1 has role, said, but none of content, text"):
         questions_in([{"role": "user", "said": "Who?"}])
 
 

@@ -248,7 +248,7 @@ def test_letters_that_only_keep_a_reader_busy(tmp_path):
         (b"PK\x03\x04word/document.xml", "office"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "Git LFS"),
         (b"%!PS-Adobe-3.0\n", "PostScript"),
-        (b"Not Found", "does not begin as one"),
+        (b"Not Found", "does not begin like one"),
         (b"%PDF-1.7\n1 0 obj\n<</Type/Catalog", "cut off"),
     ],
 )

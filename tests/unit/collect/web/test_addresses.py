@@ -54,7 +54,7 @@ def test_of_a_names_addresses_only_the_global_ones_are_asked(monkeypatch):
     assert Allowed().places("both.example", 80) == [("8.8.8.8", 80)]
     assert Allowed(["both.example"]).places("both.example", 80)[0] == ("10.0.0.1", 80)
     del found[1]
-    with pytest.raises(PrivateAddress, match=r"inside\.example leads to 10\.0\.0\.1"):
+    with pytest.raises(PrivateAddress, match=r"inside\.example resolves to 10\.0\.0\.1"):
         Allowed().places("inside.example", 80)
 
 

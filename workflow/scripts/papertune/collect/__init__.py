@@ -1,1 +1,1 @@
-"""From a source to documents with their texts."""
+"""Collect documents and their texts from a source."""

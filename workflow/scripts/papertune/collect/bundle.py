@@ -1,10 +1,10 @@
-"""All that was collected for an experiment in one file, for a machine without internet.
+"""Everything collected for some experiments in one file, for a machine without internet.
 
-``python -m papertune.collect.bundle FILE`` unpacks it in the working directory. A bundle is a tar
-of the stage's results, the pages and the outcomes that they were made from, and first of all
-``manifest.json`` with the SHA-256 and the size of every file. From the pages alone, a run without a
-network makes the same documents again, byte for byte. It may come from a stranger: nothing but such
-files is taken from it, and no more of them than it says.
+``python -m papertune.collect.bundle FILE`` unpacks it into the working directory. A bundle is a tar
+archive of the stage's results and of the pages and outcomes that they were made from. Its first
+member, ``manifest.json``, gives the SHA-256 and the size of every file. From the pages alone, a run
+without a network makes the same documents again, byte for byte. A bundle may come from a stranger:
+only files of these kinds are unpacked, and only those that the manifest lists.
 """
 
 import argparse
@@ -33,9 +33,9 @@ log = logging.getLogger("papertune")
 
 MANIFEST = "manifest.json"
 FORMAT = 2
-# of the store: pages, and what asking and rendering gave
+# folders of the store: pages, and the outcomes of fetching and of rendering
 STAGES = ("http", "fetch", "render")
-# all that the stage writes, and nothing else; `turns` says when hosts were asked here
+# the files that the stage writes, and no others; `turns` records when this machine asked hosts
 PLACES = re.compile(
     r"results/[\w-]+/(?:(?:listings|rejected/listings|fetched|documents|missing)/[\w-]+|missing"
     r"|(?:rejected/)?filter/unrelated)\.jsonl|store/http/(?!turns/)(?:[\w-]+/){1,2}[\w-]+\.json"
@@ -45,7 +45,7 @@ PLACES = re.compile(
 
 
 class Manifest(BaseModel):
-    """What a bundle says that it has."""
+    """The list of a bundle's files."""
 
     format: Literal[2]
     files: dict[str, tuple[str, Annotated[int, Field(ge=0, lt=2**62)]]]  # SHA-256, bytes
@@ -53,15 +53,15 @@ class Manifest(BaseModel):
 
 @stopping.at_once()
 def pack(results: Iterable[str | Path], store: str | Path, output: str | Path) -> int:
-    """Write a bundle; the same files give the same bytes.
+    """Write a bundle; equal files give equal bytes.
 
     Args:
-        results: Files below the working directory, by paths relative to it.
-        store: The store's root, wherever it lies; unpacked, it is ``store``.
+        results: Files below the working directory, as paths relative to it.
+        store: The store's root, anywhere; in the bundle it is ``store``.
         output: The tar file, written whole or not at all.
 
     Returns:
-        How many files it has.
+        The number of files in the bundle.
     """
     files = {PurePosixPath(path).as_posix(): Path(path) for path in results}
     for path in (path for stage in STAGES for path in Path(store, stage).rglob("*")):
@@ -90,19 +90,19 @@ def pack(results: Iterable[str | Path], store: str | Path, output: str | Path) -
 
 
 def unpack(bundle: str | Path, folder: str | Path = ".", store: str | Path = "store") -> int:
-    """Unpack a bundle where it changes nothing that is there.
+    """Unpack a bundle without changing any file that exists.
 
     Args:
         bundle: The file.
         folder: The folder that snakemake runs in.
-        store: The store's root, from that folder.
+        store: The store's root, relative to that folder.
 
     Returns:
-        How many files were written; those that are there already are left alone.
+        The number of files written; files that exist already are left alone.
 
     Raises:
-        CollectError: no bundle, one that was changed on the way, or a file that is there and
-            differs. Nothing of a file is left that is not as the manifest says.
+        CollectError: the file is no bundle or is damaged, or an existing file differs from the
+            bundle's. No file is left that differs from the manifest.
     """
     written, here = 0, Path(folder).absolute()
 
@@ -121,20 +121,20 @@ def unpack(bundle: str | Path, folder: str | Path = ".", store: str | Path = "st
             there = next(path for path in (here, *here.parents) if path.exists())
             room, whole = shutil.disk_usage(there).free, sum(size for _, size in sums.values())
             if whole > room:
-                what = f"it has {whole / 1e6:,.0f} MB, and there is room for {room / 1e6:,.0f} MB"
-                raise refused(what, "make room, or unpack it elsewhere")
+                what = f"it needs {whole / 1e6:,.0f} MB, and {room / 1e6:,.0f} MB are free"
+                raise refused(what, "free disk space, or unpack it elsewhere")
             for member in progress(tar, len(sums) + 1, "files"):
                 name = member.name
                 if name == MANIFEST:
                     continue
                 source = tar.extractfile(member) if _plain(member) else None
                 if source is None or name not in sums:
-                    hint = "take the bundle as `make bundle` wrote it"
+                    hint = "use the bundle as `make bundle` wrote it"
                     raise refused(f"a file that its manifest does not name: {name!r}", hint)
-                # never outside of results and the store, and there only what collecting writes
+                # never outside results and the store, and there only the files of this stage
                 if not PLACES.fullmatch(name):
-                    hint = "this is no bundle of ours; unpack nothing of it"
-                    raise refused(f"a file that belongs nowhere here: {name!r}", hint)
+                    hint = "`make bundle` did not write this file; do not unpack it"
+                    raise refused(f"a file at a path that no bundle has: {name!r}", hint)
                 wanted, size = sums.pop(name)
                 if member.size != size:
                     raise refused(f"{name} has {member.size} bytes, its manifest says {size}")
@@ -142,21 +142,21 @@ def unpack(bundle: str | Path, folder: str | Path = ".", store: str | Path = "st
                 place = Path(store, path.relative_to("store")) if path.parts[0] == "store" else path
                 written += _write(source, Path(folder, place), wanted, member.mtime)
     except (OSError, tarfile.TarError, ValueError, KeyError) as error:
-        hint = "copy the bundle again, and see that there is room"
+        hint = "copy the bundle again, and check the free disk space"
         raise refused(
             f"cannot be unpacked: {getattr(error, 'strerror', None) or error}", hint
         ) from None
     if sums:
-        raise refused(f"{len(sums)} files of its manifest are missing, {next(iter(sums))} for one")
+        raise refused(f"{len(sums)} files of its manifest are missing, such as {next(iter(sums))}")
     return written
 
 
 def _write(source: IO[bytes], place: Path, wanted: str, modified: float) -> bool:
-    """Write a file that is not there yet; False where it is there already."""
+    """Write a file unless it exists; returns whether it did, raises CollectError if it differs."""
     if place.exists():
         if file_digest(place) != wanted:
-            what = "is there already and differs from the bundle's"
-            hint = "unpack into an empty folder, or delete the file if the bundle's is wanted"
+            what = "exists already and differs from the bundle's file"
+            hint = "unpack into an empty folder, or delete the file to use the bundle's"
             raise CollectError(what, where=str(place), hint=hint)
         return False
     with atomic_write(place, binary=True) as stream:
@@ -165,15 +165,15 @@ def _write(source: IO[bytes], place: Path, wanted: str, modified: float) -> bool
             total.update(block)
             stream.write(block)
         if total.hexdigest() != wanted:
-            what, hint = "differs from what its manifest says", "copy the bundle again"
+            what, hint = "its SHA-256 differs from the manifest's", "copy the bundle again"
             raise CollectError(what, where=place.name, hint=hint)
         stream.flush()
-        os.utime(stream.fileno(), (modified, modified))  # snakemake goes by time stamps
+        os.utime(stream.fileno(), (modified, modified))  # snakemake compares time stamps
     return True
 
 
 def _manifest(tar: tarfile.TarFile) -> dict[str, tuple[str, int]] | None:
-    """What the first file of a bundle says; None where it is no manifest of this version."""
+    """The manifest's files; None if the first member is no manifest of this version."""
     first = tar.next()
     if first is None or first.name != MANIFEST or not _plain(first):
         return None
@@ -186,7 +186,7 @@ def _manifest(tar: tarfile.TarFile) -> dict[str, tuple[str, int]] | None:
 
 
 def _plain(member: tarfile.TarInfo) -> bool:
-    """Whether it is a file whose bytes all stand in the tar: no link, no device, nothing sparse."""
+    """Whether a member is a regular file stored in full: no link, no device, not sparse."""
     return member.isreg() and not member.issparse()
 
 
@@ -199,8 +199,10 @@ def _member(name: str, size: int, modified: int = 0) -> tarfile.TarInfo:
 def _main() -> None:
     parser = argparse.ArgumentParser(prog="papertune.collect.bundle", description=__doc__)
     parser.add_argument("bundle", help="a file that `make bundle` wrote")
-    parser.add_argument("--store", default="store", help="as in config/config.yaml")
-    parser.add_argument("--trust-group", action="store_true", help="as there")
+    parser.add_argument(
+        "--store", default="store", help="the store's folder, as in config/config.yaml"
+    )
+    parser.add_argument("--trust-group", action="store_true", help="as in config/config.yaml")
     chosen = parser.parse_args()
     store = part_of(chosen.store, trust=chosen.trust_group)
     try:
@@ -208,7 +210,7 @@ def _main() -> None:
         written = unpack(chosen.bundle, store=store)
     except (PapertuneError, NotOwned) as error:
         sys.exit(str(error))
-    print(f"{chosen.bundle}: {written} files unpacked; a run now asks no site for them")
+    print(f"{chosen.bundle}: {written} files unpacked; a run requests none of them from a site")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a document is known by: a DOI or an arXiv number in whatever spelling, else its url.
+"""Identifiers of a document: its DOI or arXiv number in any spelling, else its url.
 
 The same document has one id wherever it was listed: the hash of its DOI in lower case, of the url of
 its arXiv abstract, or of its canonical url.
@@ -22,7 +22,7 @@ _DOI_URL = re.compile(
 _NAMED = re.compile(r"^[<(\[{\"'\s]*+(?:(?:(?:urn|info):)?doi[:：/\s]++)?", re.IGNORECASE)
 _UNSEEN = re.compile(
     "[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]"
-)  # what pages put in for line breaks
+)  # invisible characters that pages insert for line breaks
 _NOTE = re.compile(r"\s[(\[][^()\[\]]{0,60}[)\]]$")  # 10.1145/1 (open access)
 _APART = re.compile(r"^(10\.\d{4,9})\s*(?:/|%2F)\s*", re.IGNORECASE)  # 10.1145 / 1, 10.1145%2F1
 _VIEW = re.compile(r"/(?:abstract|full|pdf|epdf|html|meta|summary)$", re.IGNORECASE)
@@ -30,7 +30,7 @@ _DOI = re.compile(r"^(10\.\d{4,9}(?:\.\d+)*/[^\s\ud800-\udfff]+)$", re.IGNORECAS
 _NUMBER = (
     r"(?P<number>\d{4}\.\d{4,5}|(?P<archive>[a-z-]+)(?:\.[a-z-]{2,})?/(?P<old>\d{7}))(?:v\d+)?"
 )
-# arXiv, its mirrors, and who shows its papers under its numbers
+# arXiv, its mirrors, and sites that show its papers under their arXiv numbers
 _ARXIV_PAGE = (
     r"(?:(?:[a-z0-9]+\.)*arxiv\.org/(?:abs|pdf|html|format|ps|src|e-print|dvi|tb|other|ftp)"
     r"|xxx\.lanl\.gov/(?:abs|pdf)|ar5iv\.org(?:/(?:abs|html|pdf))?"
@@ -41,7 +41,7 @@ _BARE = re.compile(
     r"(?:abs/)?(\d\d(?:0[1-9]|1[0-2])\.\d{4,5}|[a-z-]{5,8}(?:\.[a-z-]{2,})?/\d{7})(?:v\d+)?",
     re.IGNORECASE,
 )
-# of a cell, the address that a spreadsheet or a notebook makes a link to
+# the address in a cell that is a spreadsheet's link formula, or a link in Markdown or HTML
 _LINK = re.compile(
     r"^=HYPERLINK\(\s*+\"([^\"]++)\"|^!?\[[^\]]*+\]\(\s*+<?(\S++)|^<([^<>\s]++)>$"
     r"|^<a\s[^>]*?href=[\"']?([^\"'\s>]++)",
@@ -62,9 +62,9 @@ _ARXIV = [
 ]
 
 
-@lru_cache(maxsize=64)  # it is asked for several times in a row
+@lru_cache(maxsize=64)  # called several times in a row with the same text
 def doi_of(text: str) -> str:
-    """The bare DOI in lower case, or an empty string where the text is none.
+    """The bare DOI in lower case, or an empty string if the text is no DOI.
 
     ``https://doi.org/10.1145/AB.1``, ``doi:10.1145/ab.1`` and ``10.1145/AB.1.`` give
     ``10.1145/ab.1``, and so does the url of a publisher's page below ``/doi/``.
@@ -89,11 +89,11 @@ def doi_url(doi: str) -> str:
     return f"https://doi.org/{doi}" if doi else ""
 
 
-@lru_cache(maxsize=64)  # it is asked for several times in a row
+@lru_cache(maxsize=64)  # called several times in a row with the same text
 def arxiv_id(address: str) -> str:
-    """arXiv's number in a url, DOI or ``arXiv:…`` without its version, or an empty string.
+    """The arXiv number in a url, DOI or ``arXiv:…``, without its version; or an empty string.
 
-    ``math.GT/0309136`` is ``math/0309136``, as arXiv calls it too.
+    ``math.GT/0309136`` gives ``math/0309136``, as at arXiv.
     """
     address = doi_of(address) or unquote(address).strip().rstrip(".,;)>}")
     for pattern in _ARXIV:
@@ -115,11 +115,11 @@ def arxiv_doi(number: str) -> str:
 
 
 def located(doi: str, url: str) -> tuple[str, str, str]:
-    """Id, bare DOI and landing page by what an entry gives as its DOI and its url.
+    """Id, bare DOI and landing page from the DOI and the url of an entry.
 
-    Either may be the other, in any spelling; all are empty where there is neither. An arXiv paper has
-    a DOI too, and its page is arXiv's wherever else it is shown. Keys in the url are nobody else's: it
-    is asked for, and told, without them.
+    The two may be swapped, and may have any spelling; all results are empty if both are missing. A
+    paper at arXiv or a mirror gets arXiv's page, and arXiv's DOI if it has no other. API keys are
+    removed from the url, so that they are neither sent nor shown.
     """
     doi, url = without_keys(doi), without_keys(url)
     number = arxiv_id(doi) or arxiv_id(url)
@@ -132,13 +132,13 @@ def located(doi: str, url: str) -> tuple[str, str, str]:
 
 
 def address_in(text: str) -> str:
-    """The address that a cell of a table gives: out of a formula or Markdown, the first of several.
+    """The first address in a table cell, which may be a link formula, Markdown or HTML.
 
-    One that lacks ``https:`` has it, and a bare arXiv number is one; any other text stays as it is.
+    A missing ``https:`` is added, and a bare arXiv number becomes ``arxiv:…``; other text stays.
     """
     text = text.strip()
     if found := _LINK.match(text):
-        last = found.end() == len(text)  # of Markdown, the bracket that closes it too
+        last = found.end() == len(text)  # if so, Markdown's closing bracket is part of the match
         text = next(filter(None, found.groups()), "")
         text = text.removesuffix(")").removesuffix(">") if found[2] and last else text
     if number := _BARE.fullmatch(text):
@@ -152,16 +152,16 @@ def document_id(address: str) -> str:
     """First 16 hex digits of SHA-256 of a DOI, an arXiv page or a canonical url.
 
     Raises:
-        ValueError: the address is no url that could be parsed.
+        ValueError: the address cannot be parsed as a url.
     """
     text = arxiv_url(arxiv_id(address)) or doi_of(address) or canonical_url(address)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def host_of(url: str) -> str:
-    """The host of an http or https url in lower case, or an empty string where it is none.
+    """The host of an http or https url in lower case, or an empty string for any other text.
 
-    One with a user or a password in it is none: they would be sent, logged and kept.
+    A url with a user or password gives an empty string too: they would be sent, logged and stored.
     """
     try:
         url.encode()
@@ -175,7 +175,7 @@ def host_of(url: str) -> str:
 
 
 def whole_url(base: str, link: str) -> str:
-    """The whole http or https url of a page's link, or an empty string where it is none."""
+    """The absolute http or https url of a page's link, or an empty string for other links."""
     try:
         url = urljoin(base, link)
     except ValueError:
@@ -186,11 +186,11 @@ def whole_url(base: str, link: str) -> str:
 def canonical_url(url: str) -> str:
     """The url with scheme and host in lower case, no fragment, no default port, no trailing slash.
 
-    Raises ValueError where it is none, or has a user in it.
+    Raises ValueError if it cannot be parsed, or contains a user or password.
     """
     parts = urlsplit(url.strip())
     if "@" in parts.netloc:
-        raise ValueError("a user or password stands in it")
+        raise ValueError("it contains a user or password")
     host = (parts.hostname or "").lower()
     default = {"http": 80, "https": 443}.get(parts.scheme.lower())
     if parts.port and parts.port != default:

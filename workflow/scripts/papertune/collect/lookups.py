@@ -1,8 +1,8 @@
-"""A document's text from whoever has it: asked one after the other, in the experiment's order.
+"""Look up a document's text: resolvers are asked in turn, in the experiment's order.
 
-Scholarly APIs are asked with a document's DOI or arXiv number, its landing page as it comes or in
-a browser. The first whole text is taken; a beginning only if nobody has the whole. What asking
-gave is kept as soon as it is known, in words for people too.
+A resolver is a scholarly API, asked by DOI or arXiv number, or the landing page, as served or
+rendered in a browser. The first complete text is taken; a truncated one only if no resolver has a
+complete one. Each outcome is stored as soon as it is known; ``REASONS`` explains failures.
 """
 
 import logging
@@ -25,59 +25,59 @@ from papertune.study.settings import Fetching
 log = logging.getLogger("papertune")
 
 APIS = ("arxiv", "crossref", "openalex", "semantic_scholar")
-# other rules, limits, rights and times give another outcome, so these are not kept
+# these depend on settings, access rights and time, not on the document, so they are not stored
 NOT_OF_THE_DOCUMENT = ("no_contact", "robots", "too_large", "private_address", "browser_memory")
-# what says that there is no such page; any other status is the site's, for whoever asks
+# statuses of a page that does not exist; any other concerns the site or the access rights
 NO_PAGE = ("http_400", "http_404", "http_410", "http_414")
-NOT_ASKED = "no_doi"  # nothing that the API could be asked with; not worth telling of
-# a page that was refused is not asked for by other means
+NOT_ASKED = "no_doi"  # the document has no identifier to ask an API by; not worth reporting
+# a page that failed for one of these reasons is not tried in the browser
 NOT_RENDERED = (
     "http_4", "no_contact", "robots", "not_html", "too_large", "bad_url", "redirects",
     "private_address", "parse_",
 )  # fmt: skip
-_AGAIN = "; to have it read again, delete its file in the folder that the log names"
-_REFUSED = "the site refuses it; ask again with --forcerun fetch_documents"
+_AGAIN = "; to read it again, delete its file in the folder that the log names"
+_REFUSED = "the site refuses it; try again with --forcerun fetch_documents"
 REASONS = {
     "parse_time": f"reading it took more than {SECONDS:.0f} s{_AGAIN}",
     "parse_memory": f"reading it took more than {MEGABYTES} MB{_AGAIN}",
-    "parse_died": f"reading it ended the process that reads, twice{_AGAIN}",
+    "parse_died": f"the process that reads it crashed twice{_AGAIN}",
     "parse_failed": f"it cannot be read; the log says why{_AGAIN}",
-    "no_contact": "it was not asked, as no contact address is set: set "
-    "PAPERTUNE_CONTACT or fetching.contact, and ask again with --forcerun fetch_documents",
-    "no_doi": "neither a DOI nor an arXiv number to look it up by (fetching.lookups.by_title would)",
-    "not_found": "the last one asked does not know it",
+    "no_contact": "it was not requested, as no contact address is set: set "
+    "PAPERTUNE_CONTACT or fetching.contact, and try again with --forcerun fetch_documents",
+    "no_doi": "neither a DOI nor an arXiv number to look it up by (see fetching.lookups.by_title)",
+    "not_found": "the last service asked does not have it",
     "other_title": "only papers with other titles were found",
-    "browser_memory": "its scripts take more than fetching.browser_megabytes",
-    "browser_died": "the browser died of it twice",
+    "browser_memory": "it needs more memory than fetching.browser_megabytes in the browser",
+    "browser_died": "the browser crashed on it twice",
     "robots_unreachable": "the site's robots.txt cannot be read at present",
-    "host_stopped": "its host did not answer, or asked for a human, and is asked no more",
+    "host_stopped": "its host did not answer or set a bot challenge, and was given up",
     "withdrawn": "it was withdrawn",
     "truncated": "only its beginning was found",
-    "api_error": "the API failed; ask again with --forcerun fetch_documents",
+    "api_error": "the API failed; try again with --forcerun fetch_documents",
     "private_address": "the link leads to a private address; see fetching.allow_hosts",
-    "bad_answer": "no answer that could be read; ask again with --forcerun fetch_documents",
+    "bad_answer": "the answer could not be read; try again with --forcerun fetch_documents",
     "no_abstract_in_page": "the page has no abstract",
-    "no_abstract": "no abstract in the page, nor after its JavaScript ran",
-    "needs_browser": "the page as it comes has no abstract; a browser may show one",
+    "no_abstract": "the page has no abstract, even after its JavaScript ran",
+    "needs_browser": "the page has no abstract without JavaScript; a browser may show one",
     "robots": "robots.txt forbids the page",
     "not_html": "the link leads to a file, not to a page",
     "too_large": "larger than fetching.max_megabytes",
-    "timeout": "no answer in time; ask again with --forcerun fetch_documents",
-    "connection": "no connection; ask again with --forcerun fetch_documents",
+    "timeout": "no answer in time; try again with --forcerun fetch_documents",
+    "connection": "no connection; try again with --forcerun fetch_documents",
     "http_401": _REFUSED,
     "http_402": _REFUSED,
     "http_403": _REFUSED,
     "http_404": "there is no such page",
-    "site_fails": "the site fails, and says so; ask again with --forcerun fetch_documents",
+    "site_fails": "the site reports an error of its own; try again with --forcerun fetch_documents",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What asking for one document gave; a passing one is not kept.
+    """The outcome of looking up one document; a ``passing`` (temporary) one is not stored.
 
-    A text with the reason ``truncated`` is the beginning of one. ``tried`` are those that gave
-    nothing before, ``crossref: no_abstract``.
+    With the reason ``truncated``, ``text`` is only a beginning. ``tried`` lists the resolvers that
+    gave no complete text before, as ``crossref: no_abstract``.
     """
 
     text: str = ""
@@ -91,7 +91,7 @@ Resolver = tuple[str, Callable[[Document], Outcome]]
 
 
 def resolvers(names: Iterable[str], session: PoliteSession, fetching: Fetching) -> list[Resolver]:
-    """The resolvers of these names that need no browser."""
+    """The resolvers with these names; none of them needs a browser."""
 
     def landing(document: Document) -> Outcome:
         page = session.get(document.url)
@@ -110,23 +110,24 @@ def resolvers(names: Iterable[str], session: PoliteSession, fetching: Fetching) 
 
 
 def is_of_the_site(reason: str) -> bool:
-    """Whether a reason says nothing of the document, as rights, rules and limits may change."""
+    """Whether a reason concerns access rights, rules or limits, which may change."""
     return reason in NOT_OF_THE_DOCUMENT or (reason.startswith("http_") and reason not in NO_PAGE)
 
 
 def resolve(document: Document, chain: list[Resolver]) -> Outcome:
-    """The text of a document from the first that has it whole.
+    """Look up a document's text with the first resolver that has it complete.
 
     Args:
-        document: Its ``text`` is empty, or the beginning that somebody had (reason ``truncated``).
-        chain: Who is asked, in this order.
+        document: Its ``text`` is empty, or the beginning found before (reason ``truncated``).
+        chain: The resolvers, in the order in which they are asked.
 
     Returns:
-        The text and who gave it; or the longest beginning; or the last reason. ``tried`` names
-        those that gave no whole text, and why. It is passing where somebody could not be asked.
+        The complete text and its resolver; else the longest beginning; else the last reason.
+        ``tried`` names the resolvers that gave no complete text, and why. The outcome is
+        ``passing`` if a resolver could not be asked.
 
     Raises:
-        HostStopped: nobody had the text, and the host of one that might have it is not asked now.
+        HostStopped: no text was found, and the host of a resolver was given up.
     """
     best = Outcome(document.text, document.found_by, document.reason)
     tried: list[str] = []
@@ -140,7 +141,7 @@ def resolve(document: Document, chain: list[Resolver]) -> Outcome:
             tried.append(f"{name}: host_stopped")
             continue
         except PageError as error:
-            if error.reason != "no_contact":  # which is told once
+            if error.reason != "no_contact":  # reported once for all documents
                 log.warning("%s", error)
             passes = error.passing or is_of_the_site(error.reason)
             outcome = Outcome(reason=error.reason, passing=passes)
@@ -161,14 +162,17 @@ def resolve(document: Document, chain: list[Resolver]) -> Outcome:
 def work(
     documents: list[Document], chain: list[Resolver], kept: Store, what: str, *, threads: int = 1
 ) -> list[Document]:
-    """The documents with what asking gave; one's failure is its reason, not the job's.
+    """Look documents up; a failure becomes the document's reason and does not end the job.
 
     Args:
-        documents: Those that are asked for where the store does not have their outcome.
-        chain: Who is asked, in this order; in as many threads.
-        kept: Where outcomes are kept that will not pass.
-        what: Names them in the log.
+        documents: Those without an outcome in the store are looked up.
+        chain: The resolvers, in the order in which they are asked.
+        kept: The store of outcomes that are not temporary.
+        what: The documents' name in the log.
         threads: How many hosts are asked at once.
+
+    Returns:
+        The documents in their order, each with its text or reason.
 
     Raises:
         CollectError: at the end, if a host was given up; everything finished is then in the store.
@@ -199,8 +203,8 @@ def work(
     if stopped:
         others = sorted({error.where for error in stopped} - {stopped[0].where})
         raise CollectError(
-            f"{stopped[0].what}; {len(stopped)} of {len(documents)} documents are still to be asked"
-            + (f" (also {', '.join(others)})" if others else ""),
+            f"{stopped[0].what}; {len(stopped)} of {len(documents)} documents are still to be "
+            "looked up" + (f" (also {', '.join(others)})" if others else ""),
             where=stopped[0].where,
             hint=stopped[0].hint,
         )
@@ -213,30 +217,30 @@ def work(
 
 
 def counted(items: Iterable[Document | Rejection]) -> str:
-    """`` (3 × robots, 1 × timeout)`` by their reasons, or nothing for none."""
+    """Counts by reason, as in `` (3 × robots, 1 × timeout)``; empty for no items."""
     counts = Counter(item.reason for item in items).most_common()
     listed = ", ".join(f"{count} × {reason}" for reason, count in counts)
     return f" ({listed})" if listed else ""
 
 
 def without_texts(lost: list[Document]) -> CollectError:
-    """The error of documents of which not one has a text; says what most of them lack."""
+    """The error for documents none of which has a text; it explains the most frequent reason."""
     [(reason, _)] = Counter(document.reason for document in lost).most_common(1)
     said = f": {REASONS[reason]}" if reason in REASONS else ""
     if reason == "no_contact":
-        what = f"not one of {len(lost)} documents has a text{counted(lost)}"
+        what = f"none of {len(lost)} documents has a text{counted(lost)}"
         return CollectError(what, where="fetching.contact", hint=NAME_A_CONTACT)
     return CollectError(
-        f"not one of {len(lost)} documents has a text{counted(lost)}{said}",
+        f"none of {len(lost)} documents has a text{counted(lost)}{said}",
         where=lost[0].url,
-        hint="open some of the pages in a browser: if they show abstracts, their markup is new to "
+        hint="open some of the pages in a browser: if they show abstracts, add their markup to "
         "papertune/collect/texts/publishers.py; else give the abstracts as local files (source "
         "kind: files)",
     )
 
 
 def rejection(document: Document, why_not: str) -> Rejection:
-    """A document without a text as the report tells of it; ``why_not`` says why no browser was asked."""
+    """The rejection of a document without a text; ``why_not`` says why no browser was used."""
     said = REASONS.get(document.reason, "")
     if document.reason == "needs_browser" and why_not:
         said = f"{said}: {why_not}"

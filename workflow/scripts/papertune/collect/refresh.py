@@ -1,4 +1,4 @@
-"""Listing again: what was added, changed or vanished since, and only those listings replaced."""
+"""List years again: report what was added, changed or vanished, and replace changed listings."""
 
 import logging
 import os
@@ -23,9 +23,9 @@ log = logging.getLogger("papertune")
 
 
 def compare_listings(before: list[Document], now: list[Document]) -> list[tuple[str, Document]]:
-    """What is ``added``, ``changed (title, url)`` or ``vanished``; documents are the same by their id.
+    """Documents that were ``added``, ``changed (title, url)`` or ``vanished``, matched by id.
 
-    Their order is no part of it.
+    A change of order is no change.
     """
     old, new = ({item.id: item for item in listing} for listing in (before, now))
     told = [("added", item) for item in now if item.id not in old]
@@ -40,15 +40,15 @@ def compare_listings(before: list[Document], now: list[Document]) -> list[tuple[
 def refresh_listings(studies: Mapping[str, Experiment], cache: str | Path) -> None:
     """List every year again that was listed before, and replace the listings that changed.
 
-    A year that cannot be listed keeps its listing and the pages that it was made from; the others
-    go on. Listings of local files are compared only: an ordinary run sees their rows by itself.
+    A year that cannot be listed keeps its listing and its pages; the others go on. Listings of
+    local files are only compared: an ordinary run notices changed rows by itself.
 
     Args:
         studies: Experiment name → settings; their results lie in the working directory.
-        cache: The folder of pages that are kept.
+        cache: The folder of cached pages.
 
     Raises:
-        CollectError: at the end, if years could not be listed; names them.
+        CollectError: at the end, naming the years that could not be listed.
     """
     listed = [
         (name, part, Path(path))
@@ -81,16 +81,16 @@ def refresh_listings(studies: Mapping[str, Experiment], cache: str | Path) -> No
             log.warning("%s: %s", name, told)
     if failed:
         raise CollectError(
-            f"{len(failed)} of {len(listed)} listings stay as they were, their source failed: "
+            f"{len(failed)} of {len(listed)} listings are unchanged, as their source failed: "
             + ", ".join(failed),
-            hint="the reasons stand above; run `snakemake refresh` again when they are gone",
+            hint="see the errors above, then run `snakemake refresh` again",
         )
 
 
 def _moved(study: Experiment, layout: Layout, vanished: Mapping[str, Part]) -> Iterator[str]:
-    """What happens to documents that are listed for another year now, or for two, in words.
+    """Messages about documents that are now listed for another year, or for two.
 
-    ``vanished`` are ids that a part has no longer.
+    ``vanished``: id → the part that no longer lists it.
     """
     split = {part: "train" if part in study.parts_of("train") else "test" for part in study.parts}
     seen: dict[str, Part] = {}
@@ -100,13 +100,13 @@ def _moved(study: Experiment, layout: Layout, vanished: Mapping[str, Part]) -> I
             if item.id in seen and split[seen[item.id]] != split[part]:
                 yield (
                     f"“{item.title}” is listed for {seen[item.id]} ({split[seen[item.id]]}) and for "
-                    f"{part} ({split[part]}): it is in training only. If its year was changed, "
-                    "`snakemake refresh` mends the listing that is behind; in a file, delete one row"
+                    f"{part} ({split[part]}): it is used in training only. If its year changed, "
+                    "`snakemake refresh` updates the old listing; in a file, delete one row"
                 )
             elif before is not None and before != part and split[before] != split[part]:
                 yield (
                     f"“{item.title}” moved from {before} ({split[before]}) to {part} "
-                    f"({split[part]}): the next run trains again, and asks about it anew"
+                    f"({split[part]}): the next run trains again, and writes new pairs about it"
                 )
             seen.setdefault(item.id, part)
 
@@ -115,7 +115,7 @@ def _refresh_part(
     study: Experiment, part: Part, listing: Path, rejected: Path, cache: Path
 ) -> list[tuple[str, Document]]:
     make_folder(cache)
-    # a page without a listing must not take the place of a good one, so pages wait here too
+    # a page without a listing must not replace a good one, so pages are written here first
     with TemporaryDirectory(dir=cache, prefix=".refresh-") as folder:
         fresh, refused, pages = (Path(folder, part) for part in ("listing", "rejected", "pages"))
         list_documents(
@@ -126,7 +126,7 @@ def _refresh_part(
             output=fresh,
             rejected=refused,
             cache=pages,
-            pauses=cache / "turns",  # those of every run: the pause lies between years too
+            pauses=cache / "turns",  # shared by all runs: there is a pause between years, too
             refresh=True,
         )
         documents = list(read_records(fresh, Document))
@@ -143,6 +143,6 @@ def _refresh_part(
             os.replace(page, place)
     if not rejected.exists() or set(read_records(rejected, Rejection)) != set(rejections):
         write_records(rejected, rejections)
-    if changes:  # last: a refresh that is killed before finds the same again
+    if changes:  # last: a refresh that is killed before this finds the same changes again
         write_records(listing, documents)
     return changes

@@ -1,8 +1,7 @@
-"""A sample of a listing, or of each category of it: the first documents, by a hash of their id, that
-have a text.
+"""Sample a listing, or each of its categories: the first documents with a text, by hash of id.
 
-A document stands where its id puts it, whatever else is listed. So one more displaces one at most,
-and nobody is asked about a document that is not needed.
+A document's place in this order depends on its id alone. So a new document displaces at most one,
+and documents that the sample does not need are not looked up.
 """
 
 from collections import Counter
@@ -14,7 +13,7 @@ from papertune.identity import share
 from papertune.records import Document, Rejection
 from papertune.study.settings import SampleOf
 
-NOT_SAMPLED = "not_sampled"  # the reason of those that were not needed
+NOT_SAMPLED = "not_sampled"  # the reason of documents that the sample did not need
 
 
 def until_enough(
@@ -24,14 +23,14 @@ def until_enough(
     usable: Callable[[Document], bool],
     of: SampleOf = "year",
 ) -> list[Document]:
-    """The documents that had to be looked at, with what finding gave, in the order of the listing.
+    """Look documents up until the sample is full; returns those looked up, in the listing's order.
 
     Args:
         documents: All that are listed.
-        sample: How many usable ones are enough; all documents are looked at if None.
-        find: Gives some documents with their texts, or why they have none.
-        usable: Whether such a one counts.
-        of: ``category``: so many are enough of each.
+        sample: How many usable documents are enough; None looks all up.
+        find: Looks some documents up, and returns them with a text or a reason.
+        usable: Whether such a document counts.
+        of: With ``category``, ``sample`` is the number for each category.
     """
     if sample is None:
         return find(list(documents))
@@ -52,7 +51,7 @@ def until_enough(
 
 
 def lacking(categories: Iterable[str], found: Iterable[Document], sample: int) -> dict[str, int]:
-    """Category → how many documents it has fewer than are wanted of each."""
+    """Category → how many documents it lacks; categories with ``sample`` or more are left out."""
     have = Counter(document.category for document in found)
     return {name: sample - have[name] for name in sorted({*categories}) if have[name] < sample}
 
@@ -63,5 +62,5 @@ def category_label(name: str) -> str:
 
 
 def not_sampled(document: Document) -> Rejection:
-    """What is written of a document that is not of the sample."""
+    """The rejection of a document that is not in the sample."""
     return Rejection("collect", document.id, NOT_SAMPLED, f"{document.title} – {document.url}")

@@ -1,7 +1,7 @@
 """The three steps of collecting, as the scripts call them: list, fetch, render.
 
-Each reads and writes JSONL; pages are kept in the folder ``cache``, and each outcome that will not
-pass in the ``store``, under the name of the step.
+Each reads and writes JSONL. Pages are stored in the folder ``cache``, and outcomes that are not
+temporary in the ``store``, under the name of the step.
 """
 
 import logging
@@ -61,23 +61,23 @@ def list_documents(
 
     Args:
         source: Where documents come from.
-        fetching: How pages are asked for.
+        fetching: How pages are requested.
         part: The year, or the part's name.
         output: Document; ``text`` only where the source has it.
-        rejected: Rejection(stage ``list``): with ``output`` all that the source listed.
-        cache: The folder of pages that are kept.
-        mine: Tells by its id or key whether an item is of the part; all are if not given.
-        pauses: Where it stands when a host was last asked; ``turns`` in the cache if not given.
-        refresh: Ask the site again even if the listing's page is in the cache.
+        rejected: Rejection(stage ``list``); with ``output``, everything that the source listed.
+        cache: The folder of cached pages.
+        mine: Whether an item, given by its id or key, belongs to the part; by default all do.
+        pauses: The folder of the hosts' last request times; by default ``turns`` in the cache.
+        refresh: Request the listing again even if its page is in the cache.
 
     Raises:
-        CollectError: a page cannot be had or is a challenge, or there is no document at all.
+        CollectError: a page cannot be fetched or is a challenge, or there is no document at all.
     """
     documents: dict[str, Document] = {}
     rejections: list[Rejection] = []
     others = 0  # documents of other parts
     year = part if isinstance(part, int) else 0
-    # what is listed is written at the end: until then nothing is lost
+    # the listing is written at the end: an interruption before then loses nothing
     with session_of(source, fetching, cache, year, pauses) as session, stopping.at_once():
         try:
             for item in listings.items(session, source, year, refresh=refresh):
@@ -99,9 +99,9 @@ def list_documents(
             error.hint = advice(error)
             raise
         except HostStopped:
-            raise  # what came before is good
+            raise  # the pages before it are good
         except CollectError:
-            # a page without a listing must not be there for ever
+            # a page without a listing must not stay in the cache
             session.forget_given(last=bool(documents))
             raise
     write_records(output, documents.values())
@@ -110,16 +110,16 @@ def list_documents(
 
 
 def _nothing(source: Source, part: Part, rejections: list[Rejection], others: int) -> CollectError:
-    """The error of a listing without a document: what there is in its place."""
+    """The error for a listing without documents; says what it has instead."""
     paths = [path for path in source.files_of(part) if not host_of(str(path))]
     where = ", ".join(map(str, paths)) or str(getattr(source, "url", "") or source.kind)
     if others:
-        what = f"none of its {others} documents is of the split {part!r}"
-        return CollectError(what, where=where, hint="give splits.test another share")
+        what = f"none of its {others} documents is in the split {part!r}"
+        return CollectError(what, where=where, hint="change the share in splits.test")
     what = f"the listing of {part} has no document, {len(rejections)} rejected{counted(rejections)}"
     hint = "open it in a browser; check the source's url, query or path, and the years"
     if paths:
-        mend = "mend what was rejected, or name other files; " if rejections else ""
+        mend = "correct what was rejected, or name other files; " if rejections else ""
         hint = f"{mend}see {what_asks(source)}"
     if rejections:
         what += f"; the first: {rejections[0].key}: {rejections[0].detail or rejections[0].reason}"
@@ -137,14 +137,14 @@ def fetch_documents(
     sample: int | None = None,
     of: SampleOf = "year",
 ) -> None:
-    """Find the texts of a year's documents wherever no browser is needed.
+    """Find the texts of a year's documents without a browser.
 
     Args:
         listing: Document.
-        output: Those that the listing has no text of, in its order, with text or reason. Of a
-            sample there are as many as it takes if a browser helps with all that it may help with.
-        sample: How many documents are wanted of the listing; all if None.
-        of: ``category``: so many of each category of the listing.
+        output: The documents without a text in the listing, in its order, with text or reason. For
+            a sample, as many as it needs if a browser finds every text that it might find.
+        sample: How many documents of the listing are wanted; all if None.
+        of: With ``category``, ``sample`` is the number for each category.
 
     Raises:
         CollectError: a host sets a challenge or does not answer; what was found is in the store.
@@ -184,19 +184,19 @@ def render_documents(
     sample: int | None = None,
     of: SampleOf = "year",
 ) -> None:
-    """Ask the browser and whoever comes after it, and part the documents into found and missing.
+    """Look documents up in the browser and the resolvers after it; write those found and missing.
 
     Args:
         listing: Document.
-        fetched: Those that the listing has no text of, with text or reason.
+        fetched: The documents without a text in the listing, with text or reason.
         output: Document, all with text.
         missing: Rejection(stage ``collect``): the others, with the reason.
-        sample: How many documents are wanted of the listing; all if None. Where no browser could
-            help, the next are fetched here.
-        of: ``category``: so many of each category of the listing.
+        sample: How many documents of the listing are wanted; all if None. If the browser does not
+            find enough, further ones are fetched here.
+        of: With ``category``, ``sample`` is the number for each category.
 
     Raises:
-        CollectError: a challenge, or no document at all has a text and no browser may help.
+        CollectError: a host sets a challenge, or no document has a text and no browser may help.
     """
     asked = {document.id: document for document in read_records(fetched, Document)}
     listed = list(read_records(listing, Document))
@@ -209,7 +209,7 @@ def render_documents(
 
         def look(document: Document) -> Outcome:
             nonlocal why_not
-            # why the landing page as it came gave no whole text; empty where it was not asked
+            # why the landing page gave no complete text unrendered; empty if it was not requested
             said = [item.partition(": ") for item in document.tried]
             before = next((reason for who, _, reason in said if who == "landing"), "")
             if before.startswith(NOT_RENDERED):
@@ -221,7 +221,7 @@ def render_documents(
                 found = browser.abstract(document.url)
             except BrowserMissing as error:
                 why_not = why_not or f"{error}; {HOW_TO_GET_ONE}"
-                # a page that did not come may come without a browser too
+                # a page that failed to load may load without a browser next time
                 waits = before in ("", "no_abstract_in_page", "truncated")
                 return Outcome(reason="needs_browser" if waits else before, passing=True)
             if not found:
@@ -241,7 +241,7 @@ def render_documents(
         finished = until_enough(listed, sample, find, lambda one: bool(one.text), of)
     found, lost = ([one for one in finished if bool(one.text) == has] for has in (True, False))
     if alone := sum(document.reason == "no_contact" for document in lost):
-        log.warning("%d documents were looked up nowhere: %s", alone, REASONS["no_contact"])
+        log.warning("%d documents were not looked up: %s", alone, REASONS["no_contact"])
     if not found and any(document.reason != "needs_browser" for document in lost):
         raise without_texts(lost)
     write_records(output, found)
@@ -265,7 +265,7 @@ def render_documents(
 def _fetcher(
     source: Source, fetching: Fetching, session: PoliteSession, kept: Store
 ) -> Callable[[list[Document]], dict[str, Document]]:
-    """Asks whoever needs no browser about some documents; gives them, by id, with what that gave."""
+    """A function that looks documents up without a browser; it returns id → document."""
     chain = resolvers(_in_order(source, fetching)[0], session, fetching)
 
     def fetch(documents: list[Document]) -> dict[str, Document]:
@@ -279,8 +279,9 @@ def _fetcher(
 def _asking(
     source: Source, fetching: Fetching, documents: list[Document], store: File, cache: File
 ) -> Iterator[tuple[PoliteSession, Callable[[str], Store]]]:
-    """The source's session, and by stage where outcomes are kept, by all that they depend on besides
-    the url.
+    """The source's session, and a function from stage to its store of outcomes.
+
+    The store's identity is all that outcomes depend on besides the url.
     """
     year = documents[0].year if documents else 0
     identity: dict[str, Any] = {"version": versions.COLLECT, "fetching": fetching.identity()}
@@ -294,22 +295,22 @@ def _asking(
 def session_of(
     source: Source, fetching: Fetching, cache: File, year: int, pauses: File | None = None
 ) -> Iterator[PoliteSession]:
-    """The source's session; a site of our own is served as long as it is open."""
+    """The source's session; a demo site is served while it is open."""
     with ExitStack() as stack:
         hosts: Mapping[str, tuple[str, int]] = {}
         if site := site_of(source):
             # its pages change with its settings and its code, their urls do not
             cache = Path(cache) / f"demo-{fingerprint(site.identity(year))}"
             hosts = stack.enter_context(served(site)).hosts
-        # of rows of one's own, those that have their text go on
+        # without a contact, local rows that have a text are still collected
         how: dict[str, Any] = {"pauses": pauses, "contact_needed": not source.rows}
         yield stack.enter_context(PoliteSession(fetching, cache, hosts=hosts, **how))
 
 
 def _in_order(source: Source, fetching: Fetching) -> tuple[list[Resolver], list[Resolver]]:
-    """The resolvers that are asked before the browser; the browser, if it is asked, and the others."""
+    """The resolvers before the browser; the browser, if it is used, and those after it."""
     asked = dict.fromkeys(fetching.resolvers)
-    # a site of our own is known to no API
+    # no API knows a demo site
     own = site_of(source) is not None
     names = [name for name in asked if not own or name in ("landing", "browser")]
     place = names.index("browser") if "browser" in names else len(names)

@@ -1,1 +1,1 @@
-"""The built-in venue: papers that the project makes itself, their pages and their archive."""
+"""The built-in sites: a venue of generated papers with its archive, and an encyclopaedia."""

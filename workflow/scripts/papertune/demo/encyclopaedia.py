@@ -1,6 +1,6 @@
-"""A small encyclopaedia about a country that there is not, as the MediaWiki API gives one.
+"""A small encyclopaedia about a fictional country, served like the MediaWiki API.
 
-The pages (``encyclopaedia/``) are in the project's own words, and what they tell no model can know.
+The pages (``encyclopaedia/``) were written for the project, so no model can know their content.
 """
 
 import json
@@ -16,7 +16,7 @@ MARK = "<!-- categories: "
 
 
 class Page(NamedTuple):
-    """A page as ``action=parse`` gives it, and what it is in."""
+    """A page as ``action=parse`` returns it, and its categories."""
 
     title: str
     text: str  # HTML
@@ -24,21 +24,21 @@ class Page(NamedTuple):
 
     @property
     def properties(self) -> dict[str, str]:
-        """Those of the page that readers are told."""
+        """The page properties that the API returns."""
         return {"disambiguation": ""} if "dmbox-disambig" in self.text else {}
 
 
 class Encyclopaedia:
-    """The site."""
+    """The encyclopaedia as a :class:`papertune.demo.sites.Site`."""
 
     hosts = ("encyclopaedia.papertune.example",)
 
     def identity(self, year: int) -> str:
-        """Changes with its pages."""
+        """A digest of all pages and redirects."""
         return digest([[*page] for page in pages().values()] + [sorted(redirects().items())])
 
     def answer(self, url: str, times: int) -> tuple[int, str, str]:
-        """What the API says, in JSON (formatversion 2)."""
+        """Status, media type and body of the API's answer, in JSON (formatversion 2)."""
         place = urlsplit(url)
         if place.path != "/w/api.php":
             return 404, "text/html", "<!DOCTYPE html><title>Not found</title><p>No such page."
@@ -68,7 +68,7 @@ def pages() -> dict[str, Page]:
 
 @cache
 def redirects() -> dict[str, str]:
-    """Title → title of the page that it leads to."""
+    """Title → title of the page that it redirects to."""
     lines = (FOLDER / "redirects.tsv").read_text("utf-8").splitlines()[1:]
     return dict(line.split("\t") for line in lines)
 

@@ -1,7 +1,7 @@
-"""The sites that the project serves itself, on loopback, while a job needs them.
+"""The built-in sites, served on loopback while a job needs them.
 
-Their urls have host names under ``papertune.example``, which no other server bears. So experiments name
-them as they name any site, and the same code asks them.
+Their urls have host names under ``papertune.example``, which no other server has. So experiments
+name them like any other site, and the same code fetches their pages.
 """
 
 import threading
@@ -21,29 +21,29 @@ ROBOTS = "User-agent: *\nDisallow: /private/\n"
 
 
 class Site(Protocol):
-    """A site: what it is called, and what it says."""
+    """A site: its host names and its answers."""
 
     @property
     def hosts(self) -> tuple[str, ...]:
         """Its host names."""
 
     def identity(self, year: int) -> str:
-        """Changes with what the site says of a year."""
+        """A digest of all that the site serves for a year."""
 
     def answer(self, url: str, times: int) -> tuple[int, str, str]:
-        """Status, media type and body for a path with its query, asked for so many times by now."""
+        """Status, media type and body for the ``times``-th request of a path with its query."""
 
 
 @dataclass
 class Running:
-    """A site that is served: where its host names lead, and how often each path was asked for."""
+    """A running site: host name → (address, port), and the number of requests for each path."""
 
     hosts: dict[str, tuple[str, int]]
     requests: Counter[str] = field(default_factory=Counter)
 
 
 def site_of(source: Source) -> Site | None:
-    """The built-in site that a source's documents are of, if they are of one."""
+    """The built-in site that a source lists, or None."""
     if source.kind == "demo":
         from papertune.demo.venue import Venue  # its grammar takes a while to read
 
@@ -56,9 +56,8 @@ def site_of(source: Source) -> Site | None:
 def served(site: Site) -> Iterator[Running]:
     """Serve a site while the block runs.
 
-    Only processes of this account are answered. The port is whatever is free; urls stay the same
-    because requests are sent to it by host name (``PoliteSession(hosts=…)``, the browser's
-    :class:`WayOut`).
+    Only processes of this account get answers. The port is any free one; urls do not contain it, as
+    requests reach it by host name (``PoliteSession(hosts=…)``, the browser's :class:`WayOut`).
     """
     server = _Server(("127.0.0.1", 0), _Handler)
     running = Running(dict.fromkeys(site.hosts, ("127.0.0.1", server.server_address[1])))
@@ -101,4 +100,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body.encode())
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing: the job's log is about documents."""
+        """Log nothing: the job's log is about documents."""

@@ -1,9 +1,9 @@
-"""The demo venue: its pages, and what it says to requests.
+"""The demo venue: its pages, and its answers to requests.
 
-There is a DBLP-shaped table of contents and landing pages of several kinds (``pages.html``). What
-kind of page a paper has is drawn from a hash of its key, so that it stays the same when others are
-published. Three papers are special, each in a year of its own: one page has no abstract, one
-answers 429 before it answers 200, one is gone.
+It has a table of contents in DBLP's format and landing pages of several kinds (``pages.html``). The
+kind of a paper's page is drawn from a hash of its key, so that it does not change when papers are
+added. Three papers are special, each in another year: one page has no abstract, one answers 429
+before 200, and one does not exist.
 """
 
 import json
@@ -20,10 +20,10 @@ from papertune.study.settings.listings import DemoSource
 INDEX = urlsplit(DemoSource.url).netloc
 LIBRARY = "library.papertune.example"
 KINDS = ("meta", "section", "script", "cut")  # read without a browser, in equal parts
-JAVASCRIPT_YEARS = range(2018, 2022)  # when the publisher had many of its pages written by a script
+JAVASCRIPT_YEARS = range(2018, 2022)  # years in which a script writes some of the pages
 JAVASCRIPT_SHARE = 1 / 3
 SPECIAL = {2008: "empty", 2012: "busy", 2016: "gone"}
-SPECIAL_PAPER = 3  # which of the year's papers
+SPECIAL_PAPER = 3  # its index among the year's papers
 
 
 # ---- pages ------------------------------------------------------------------
@@ -42,12 +42,12 @@ def kinds_of(papers: list[Paper]) -> dict[str, str]:
 
 
 def contents(papers: list[Paper], year: int, library: str = LIBRARY) -> str:
-    """A year's table of contents as DBLP writes it; its first entry is the volume itself."""
+    """A year's table of contents in DBLP's format; its first entry is the volume itself."""
     return str(_templates().contents(papers, year, library))
 
 
 def landing(paper: Paper, kind: str) -> str:
-    """A paper's landing page of a kind."""
+    """A paper's landing page, of the given kind."""
     return str(_templates().landing(paper, kind))
 
 
@@ -64,7 +64,7 @@ def _templates() -> Any:
 
 
 class Venue:
-    """The venue of a source's settings, as a site."""
+    """The venue of a source's settings, as a :class:`papertune.demo.sites.Site`."""
 
     hosts = (INDEX, LIBRARY)
 
@@ -72,12 +72,12 @@ class Venue:
         self._source = source
 
     def identity(self, year: int) -> str:
-        """Changes with the papers of a year and their pages, whose urls do not."""
+        """A digest of a year's papers and pages, whose urls do not change with their content."""
         listed, kinds = _year(self._source, year)
         return digest([[asdict(paper), kinds[paper.key]] for paper in listed])
 
     def answer(self, url: str, times: int) -> tuple[int, str, str]:
-        """Status, media type and body."""
+        """Status, media type and body for a path; the busy page answers 429 the first time."""
         path = urlsplit(url).path
         stem = path.rsplit("/", 1)[-1].removesuffix(".html").removeprefix("pt")
         if path.startswith("/db/conf/pt/") and stem.isdigit():

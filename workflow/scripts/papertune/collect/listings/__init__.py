@@ -1,1 +1,1 @@
-"""Who lists the documents of a field."""
+"""Listers of documents: services, sites and local files."""

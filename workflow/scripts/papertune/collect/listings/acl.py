@@ -29,8 +29,8 @@ def list_xml(
     """The papers of a year in an XML file of the Anthology, with their abstracts.
 
     Raises:
-        CollectError: the file cannot be had, is none of the Anthology's, or has no volume of the
-            year among those wanted.
+        CollectError: the file cannot be fetched, is not the Anthology's, or has no wanted volume of
+            the year.
     """
     where = source.path.replace("{year}", str(year))
     root = _root(session, where, refresh)
@@ -56,11 +56,7 @@ def list_xml(
 
 
 def look(source: AclXmlSource, year: int) -> None:
-    """Whether a local file is there.
-
-    Raises:
-        CollectError: it is not.
-    """
+    """Check that a local file can be read; raises CollectError if not."""
     for path in source.files_of(year):
         if source.brought():
             with reading(path), path.open("rb"):
@@ -68,10 +64,10 @@ def look(source: AclXmlSource, year: int) -> None:
 
 
 def _root(session: PoliteSession, where: str, refresh: bool) -> _Element:
-    """The collection in a file, or under a url."""
+    """The ``<collection>`` in a file, or at a url."""
     try:
         if host_of(where):
-            # a page that came over the network has been decoded, whatever its first line says
+            # a page from the network has been decoded, whatever encoding its first line declares
             body = session.get(where, refresh=refresh).text.encode()
         else:
             with reading(Path(where)):
@@ -84,20 +80,20 @@ def _root(session: PoliteSession, where: str, refresh: bool) -> _Element:
         raise CollectError(
             f"not XML ({error})",
             where=where,
-            hint="take the file, not the page that shows it: "
+            hint="name the file, not the page that shows it: "
             "https://raw.githubusercontent.com/acl-org/acl-anthology/master/data/xml/…",
         ) from None
     if root.tag != "collection" or not root.get("id"):
         raise CollectError(
             f"its root is <{root.tag}>, not <collection id=…>",
             where=where,
-            hint="files of the Anthology before 2019 have another shape; take today's",
+            hint="files of the Anthology before 2019 have another format; take a current one",
         )
     return root
 
 
 def _id(paper: _Element, collection: str, volume: str) -> str:
-    """The Anthology's id: what the url says, else what the numbers make."""
+    """The paper's id in the Anthology: from its url, else composed of the numbers."""
     named = paper.findtext("url", "").strip().rstrip("/")
     if named and not host_of(named):
         return named
@@ -129,12 +125,12 @@ def _from_xml(paper: _Element, key: str, year: int, site: str) -> Document | Rej
 def list_pages(
     session: PoliteSession, source: AclSource, year: int, *, refresh: bool = False
 ) -> Iterator[Document | Rejection]:
-    """The papers on the page of a volume or an event, with their abstracts where it has them.
+    """The papers on the page of a volume or an event, with abstracts where the page has them.
 
-    Without ``{year}`` in the url, papers of other years are passed over.
+    Without ``{year}`` in the url, papers of other years are skipped.
 
     Raises:
-        CollectError: the page cannot be had, is a challenge, or lists no paper of the volumes.
+        CollectError: the page cannot be fetched, is a challenge, or lists no paper of the volumes.
     """
     url = source.url.replace("{year}", str(year))
     page = session.get(url, refresh=refresh)
@@ -168,10 +164,7 @@ def list_pages(
 
 
 def papers_of(html: str, base: str) -> dict[str, tuple[str, str, str, bool]]:
-    """The papers on a page, which lies at ``base``, by id.
-
-    Of each its title, abstract, page, and whether it was retracted.
-    """
+    """Id → (title, abstract, url, whether retracted) of the papers on the page at url ``base``."""
     soup = BeautifulSoup(html, "lxml")
     abstracts = {str(card.get("id")): card for card in soup.select("div.abstract-collapse[id]")}
     found: dict[str, tuple[str, str, str, bool]] = {}
@@ -206,7 +199,7 @@ def volume_of(key: str) -> str:
 
 
 def year_of(key: str) -> str:
-    """The year in an id: ``2021.acl-long.5`` and ``P18-1001`` say it, the latter in two digits."""
+    """The year in an id, as in ``2021.acl-long.5`` or (two digits) ``P18-1001``; else empty."""
     if re.match(r"\d{4}\.", key):
         return key[:4]
     short = re.match(r"[A-Z](\d\d)-", key)

@@ -1,4 +1,4 @@
-"""What stands in answers in JSON, in which any value may be missing or of another type."""
+"""Read values from JSON answers, in which any value may be missing or of another type."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ Work = dict[str, Any]
 
 
 def json_object(text: str) -> Work | None:
-    """The JSON object that a text is, if it is one."""
+    """A text parsed as a JSON object; None if it is none."""
     try:
         value = from_json(text)
     except ValueError:
@@ -18,19 +18,19 @@ def json_object(text: str) -> Work | None:
 
 
 def within(value: Any, names: tuple[str, ...]) -> Any:
-    """What stands in objects within objects; None where there are none."""
+    """The value at a path of names in nested objects; None if it is missing."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value
 
 
 def objects(value: Any) -> list[Work]:
-    """The objects of a list; none where it is no list."""
+    """The objects in a list; empty if the value is no list."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def as_number(value: Any) -> float:
-    """A number as an API gives it, in digits too; 0 where it gives none."""
+    """A number that an API gives as such or in digits; 0 if there is none."""
     try:
         return float(str(value))
     except ValueError:
@@ -38,6 +38,6 @@ def as_number(value: Any) -> float:
 
 
 def whole_number(value: Any) -> int | None:
-    """A year or a count as an API gives it: as a number or in digits."""
+    """A year or count that an API gives as a number or in digits; None if there is none."""
     text = str(value).strip()
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None

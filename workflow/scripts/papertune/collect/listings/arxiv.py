@@ -1,7 +1,7 @@
 """arXiv's API (Atom): papers of a query and year with their abstracts, and single abstracts.
 
-One request in three seconds, which the session keeps to whatever ``fetching.delay`` says. An error
-is an entry in an ordinary feed; a page may come empty though there is more.
+The session keeps to one request in three seconds, whatever ``fetching.delay`` is. An error is an
+entry in an ordinary feed; a page may be empty although more follow.
 """
 
 import re
@@ -20,7 +20,7 @@ from papertune.collect.web.session import PoliteSession
 from papertune.records import Document, Rejection
 from papertune.study.settings.scholarly import ArxivSource
 
-PAGE_SIZE = 200  # larger pages come incomplete now and then
+PAGE_SIZE = 200  # larger pages are sometimes incomplete
 _SPACES = {
     "a": "http://www.w3.org/2005/Atom",
     "arxiv": "http://arxiv.org/schemas/atom",
@@ -47,7 +47,7 @@ def list_documents(
 
     def item(work: Work) -> Document | Rejection:
         paper = _paper(work)
-        # a DOI may come later, and must not make another document of it
+        # a DOI may be added later, and must not change the document's id
         found = replace(paper, doi="", year=None).item(year)
         return replace(found, doi=paper.doi or found.doi) if isinstance(found, Document) else found
 
@@ -65,7 +65,7 @@ def _query(source: ArxivSource, year: int) -> str:
 
 
 def _feed(text: str) -> Work | None:
-    """The entries of a feed, the first of them, how many there are in all, and what it complains of."""
+    """A feed's ``works``, the ``first`` of them, the ``total`` number, and an ``error`` message."""
 
     def said(element: etree._Element, path: str) -> str:
         return " ".join((element.findtext(path, "", _SPACES) or "").split())
@@ -102,7 +102,7 @@ def _paper(work: Work) -> Paper:
         titles=[title],
         year=work["published"][:4],
         text=text,
-        # one paper may have several, apart by blanks
+        # one paper may have several, separated by blanks
         doi=next(filter(None, map(doi_of, work["doi"].split())), ""),
         url=arxiv_url(number),
         reason="withdrawn" if gone else "",
@@ -124,6 +124,6 @@ SERVICE = Service(
     total_at=("total",),
     one_at=("first",),
     error_at="error",
-    most=30000,  # it gives none behind this
+    most=30000,  # it gives no works beyond this
     tries=4,
 )

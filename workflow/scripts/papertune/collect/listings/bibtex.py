@@ -1,6 +1,6 @@
-"""BibTeX files: titles, years, DOIs, addresses and, where there are any, abstracts.
+"""BibTeX files: titles, years, DOIs, urls and, if there are any, abstracts.
 
-LaTeX is turned into Unicode. A bad entry is a rejection with file and line; the others go on.
+LaTeX is converted to Unicode. A bad entry is a rejection with file and line; the others are read.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from pylatexenc.latex2text import LatexNodes2Text  # type: ignore[import-untyped]
 
 FIELDS = ("title", "abstract", "doi", "url", "eprint", "year", "date")
-SAID = ("journal", "howpublished", "note")  # where an arXiv paper's number may stand, too
+SAID = ("journal", "howpublished", "note")  # other fields that may have an arXiv number
 _OWN = re.compile(rb"\s*%+ *Encoding: *([\w-]+)", re.IGNORECASE)
 _KEYLESS = re.compile(r"(?im)^([ \t]*+@(?!string\b)\w++\s*+[{(])(?=\s*+[\w-]++\s*+=)")
-_FIELD = re.compile(r'\s*+[\w-]++\s*+=\s*+[\w{"]')  # where another begins
+_FIELD = re.compile(r'\s*+[\w-]++\s*+=\s*+[\w{"]')  # the beginning of another field
 _LATEX = re.compile(r"\\(?![%&#])|[{}$~]|``|''|--|[?!]`")
 
 
@@ -41,7 +41,7 @@ def read(source: BibtexSource, year: int) -> Iterator[Located]:
     """The entries of a source's files, in their order; nothing is fetched.
 
     Raises:
-        CollectError: a file cannot be read, or nobody can tell its encoding.
+        CollectError: a file cannot be read, or its encoding cannot be told.
     """
     import bibtexparser
     from bibtexparser.model import (
@@ -51,13 +51,13 @@ def read(source: BibtexSource, year: int) -> Iterator[Located]:
         ParsingFailedBlock,
     )
 
-    # what it warns of becomes a rejection
+    # its warnings become rejections
     logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)
     decoder = _decoder()
     for path in source.files_of(year):
         with reading(path):
             begins_as(path, "bibtex", "empty")
-            # what has no key needs its comma all the same
+            # an entry without a key needs the comma after it, too
             text = _KEYLESS.sub(r"\1,", path.read_text(_encoding(path, source.encoding)))
         blocks = bibtexparser.parse_string(text).blocks
         volumes = {block.key: block for block in blocks if isinstance(block, Entry) and block.key}
@@ -69,7 +69,7 @@ def read(source: BibtexSource, year: int) -> Iterator[Located]:
             if twice and isinstance(entry, Entry) and _is_whole(entry, twice):
                 failed = None
             published = _year(entry) if isinstance(entry, Entry) else None
-            # keys are often empty or the same: an entry is known by what it says
+            # keys are often empty or repeated: an entry is identified by its content
             if failed and not isinstance(block, DuplicateBlockKeyBlock):
                 said = getattr(failed.error, "abort_reason", "") or failed.error
                 detail = " ".join(str(said).split()).partition(" Note: ")[0].rstrip(": ")[:300]
@@ -81,14 +81,14 @@ def read(source: BibtexSource, year: int) -> Iterator[Located]:
 
 
 def _is_whole(entry: Entry, twice: Iterable[str]) -> bool:
-    """Whether an entry says all that is needed once, and without strings that were not put in."""
+    """Whether an entry has each needed field once, and with no unresolved string in it."""
     needed = [_raw(entry, name) for name in FIELDS]
     once = not {name.lower() for name in twice} & {*FIELDS, "crossref"}
     return once and all(re.match(r'[{"\d]', value) for value in needed if value)
 
 
 def _encoding(path: Path, said: str) -> str:
-    """The encoding of a file: what the settings say, what JabRef wrote into it, or what it is."""
+    """The encoding of a file: by the settings, by JabRef's comment in it, or detected."""
     with path.open("rb") as stream:
         own = _OWN.match(stream.read(2048))
         stream.seek(0)
@@ -103,9 +103,9 @@ def _item(entry: Entry, year: int, where: str, decoder: LatexNodes2Text) -> Docu
     try:
         title, text = (plain(_raw(entry, name), decoder) for name in ("title", "abstract"))
         detail = next((f"{name} {slips[name]}" for name in FIELDS if name in slips), "")
-    except Exception as error:  # whatever a parser of LaTeX makes of what people write
+    except Exception as error:  # a LaTeX parser may fail in any way
         detail = f"not LaTeX ({error})"
-    if slips and not (year and title):  # it may stand in another field
+    if slips and not (year and title):  # it may have become part of another field
         detail = detail or " ".join(next(iter(slips.items())))
     if not year:
         detail = detail or f"no year but {_raw(entry, 'year') or _raw(entry, 'date')!r}"
@@ -120,14 +120,14 @@ def _item(entry: Entry, year: int, where: str, decoder: LatexNodes2Text) -> Docu
         url = ""
     archive = _raw(entry, "archiveprefix") or _raw(entry, "eprinttype") or "arxiv"
     number = f"arxiv:{eprint}" if eprint and archive.lower() == "arxiv" else ""
-    if not number:  # as Google Scholar has it: journal = {arXiv preprint arXiv:2001.00001}
+    if not number:  # Google Scholar writes journal = {arXiv preprint arXiv:2001.00001}
         number = next(filter(None, (arxiv_id(_literal(_raw(entry, n))) for n in SAID)), "")
         number = f"arxiv:{number}" if number else ""
     return entry_item(where, title, year, doi=doi or number, url=url, text=text)
 
 
 def _raw(entry: Entry, name: str) -> str:
-    """A field as it is written; names are in any case."""
+    """A field's raw value; the case of names does not matter."""
     return next((str(f.value).strip() for f in entry.fields if f.key.lower() == name), "")
 
 
@@ -138,14 +138,14 @@ def _year(entry: Entry) -> int | None:
 
 
 def _literal(value: str) -> str:
-    """An address as it is meant: no braces, no \\url, nothing escaped."""
+    """A url without braces, \\url and LaTeX escapes."""
     value = re.sub(r"^\\url\s*\{(.*)\}$", r"\1", value.strip())
     value = re.sub(r"\{?\\([_%&#~$])(?:\{\})?\}?", r"\1", value)
     return value.replace("{", "").replace("}", "").strip()
 
 
 def _slip(field: Field) -> str:
-    """Why a value is not the field's own: ``isca # " 2020"`` is two, and so is what lacks a comma."""
+    """What is wrong with a value: joined by # (``isca # " 2020"``), or without a comma after it."""
     value, own = str(field.value).strip(), {"{": "}", '"': '"'}
     if field.enclosing in own:
         value = f"{field.enclosing}{value}{own[field.enclosing]}"
@@ -156,19 +156,19 @@ def _slip(field: Field) -> str:
             rest = value[found.end() :]
             break
     if rest.lstrip().startswith("#"):
-        return "is put together with #, which is not read here"
-    return "has no comma behind it" if _FIELD.match(rest) else ""
+        return "is joined by #, which is not supported"
+    return "has no comma after it" if _FIELD.match(rest) else ""
 
 
 def plain(text: str, decoder: LatexNodes2Text) -> str:
-    """LaTeX as Unicode text: accents and braces resolved, formulas left in their dollars."""
-    # abstracts come from pages: % starts no comment there, & parts no columns, a price is no formula
+    """LaTeX as Unicode text: accents and braces resolved, formulas left as ``$…$``."""
+    # abstracts come from pages: % starts no comment, & separates no columns, a price is no formula
     text = re.sub(r"(?<!\\)([%&#])", r"\\\1", text)
     if len(re.findall(r"(?<!\\)\$", text)) % 2:
         text = re.sub(r"(?<!\\)\$", r"\\$", text)
-    text = re.sub(r"\\href\s*\{[^{}]*\}", "", text)  # more than the decoder can
+    text = re.sub(r"\\href\s*\{[^{}]*\}", "", text)  # not supported by the decoder
     text = re.sub(r"(?<![~\s])[~\s]++(?=\\cite[a-z]*\*?\s*[\[{])", "", text)
-    if _LATEX.search(text):  # the decoder takes its time
+    if _LATEX.search(text):  # the decoder is slow
         text = decoder.latex_to_text(text)
     return clean(re.sub(r"\\([%&#])", r"\1", text))
 

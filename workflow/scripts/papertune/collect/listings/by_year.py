@@ -1,10 +1,10 @@
-"""The rows of local files, parted by year once per version of a file.
+"""Split the rows of local files by year, once per version of a file.
 
-A plan wants a digest of each year's rows and each year's job wants its rows: both find them in
-``.snakemake``, where the first that asks puts them. What was made of a run of rows is kept there too,
-so that of another version of a table only the rows that changed are read anew. Of rows with the same
-id the first is taken, whatever their years, with the fullest text of them; the others are rejections
-that say where it stands.
+Planning needs a digest of each year's rows, and each year's job needs the rows: the first to need
+them writes them below ``.snakemake``. The items of each run of rows are cached there too, so that
+in another version of a table only changed rows are read again. Of rows with the same id the first
+is taken, whatever their years, with the most complete of their texts; the others are rejections
+that name its place.
 """
 
 import hashlib
@@ -33,18 +33,18 @@ from papertune.study.splits import PartOf
 
 FOLDER = Path(".snakemake", "papertune-rows")
 RUNS = FOLDER.with_name("papertune-runs")
-VERSION = 6  # of what stands there
-UNUSED = 2 * 24 * 3600  # seconds after which rows that nobody looked at are deleted
+VERSION = 6  # of the format of these files
+UNUSED = 2 * 24 * 3600  # seconds after which unused rows are deleted
 ALL, UNDATED = "all", "undated"
 
-# where a row stands, its year (None where it says none), and what it is
+# a row's place, its year (None if it has none), and its item
 Located = tuple[str, int | None, Document | Rejection]
 
 
 def items(source: Source, year: int) -> Iterator[Document | Rejection]:
-    """What the files of a source list of a year, in their order; all they list for year 0.
+    """The items of a year in a source's files, in their order; all items for year 0.
 
-    A row that nobody can tell the year of is rejected with every year, under the same key.
+    A row whose year is unknown is rejected in every year, under the same key.
 
     Raises:
         CollectError: a file cannot be read or is broken as a whole, or has no row of the year.
@@ -62,7 +62,7 @@ def items(source: Source, year: int) -> Iterator[Document | Rejection]:
             where=", ".join(map(str, paths)) or source.kind,
             hint=f"it has the years {dated[0]}–{dated[-1]}; set splits to years it has"
             if dated
-            else f"see {what_asks(source)}; config/README.md says what such rows need",
+            else f"see {what_asks(source)}; config/README.md describes the columns of such rows",
         )
     for name in (str(year), UNDATED) if year else (ALL,):
         for values in map(json.loads, _lines(folder / name)):
@@ -70,15 +70,15 @@ def items(source: Source, year: int) -> Iterator[Document | Rejection]:
 
 
 def what_asks(source: Source) -> str:
-    """The settings that say what is asked for of a source's files, for people."""
+    """The settings that select rows of a source's files, for messages."""
     said = source.model_fields_set - {"kind", "path", "paths", "columns", "encoding"}
     return ", ".join(["the years in splits", *(f"source.{name}" for name in sorted(said))])
 
 
 def digest(source: Source, part: Part, mine: PartOf | None) -> str:
-    """A digest of what the files list of a part; other parts, order and formatting are none of it.
+    """A digest of a part's items; it ignores other parts, order and formatting.
 
-    ``mine`` tells by its id or key whether an item is of the part; all are if not given.
+    ``mine``: whether an item, given by its id or key, belongs to the part; by default all do.
 
     Raises:
         CollectError: a file cannot be read or is broken as a whole.
@@ -97,7 +97,7 @@ def digest(source: Source, part: Part, mine: PartOf | None) -> str:
 
 def _digest(path: Path, mine: PartOf | None) -> str:
     keyed = (line.rstrip("\n").split("\t") for line in _lines(path.with_name(f"keys-{path.name}")))
-    if mine is not None:  # most keys are hexadecimal, and reading JSON takes longer than all else
+    if mine is not None:  # most keys are hexadecimal, and parsing JSON would take most of the time
         named = ((said, json.loads(key) if "\\" in key else key[1:-1]) for said, key in keyed)
         keyed = ([said, key] for said, key in named if mine(key))
     hashes = sorted(said for said, _ in keyed)
@@ -105,10 +105,10 @@ def _digest(path: Path, mine: PartOf | None) -> str:
 
 
 def glance(source: Source, part: Part) -> None:
-    """Look at what a person brings: the beginning of it, or all of a BibTeX file.
+    """Check a user's files by their beginning (a BibTeX file as a whole).
 
     Raises:
-        CollectError: as :func:`digest` for what is seen there.
+        CollectError: like :func:`digest`, for the part that was read.
     """
     year = part if isinstance(part, int) else 0
     if source.looker:
@@ -124,10 +124,10 @@ def glance(source: Source, part: Part) -> None:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """The lines of a file, none where there is no such file.
+    """The lines of a file; none if there is no such file.
 
-    A file of a year has its items as JSON; that of its keys, of each item what counts of it as a hash,
-    and its key or id as JSON.
+    A year's file has its items as JSON. Its file of keys has, for each item, a hash of what matters
+    in it, and its key or id as JSON.
     """
     if path.exists():
         with path.open(encoding="utf-8") as lines:
@@ -140,13 +140,13 @@ def _parted(source: Source, year: int) -> Path:
     for path in source.files_of(year):
         with reading(path):
             state = path.stat()
-        times = [state.st_mtime_ns, state.st_ctime_ns]  # the latter nobody can set
+        times = [state.st_mtime_ns, state.st_ctime_ns]  # the latter cannot be set
         what.append([str(path.resolve()), state.st_size, *times])
     folder = FOLDER / fingerprint(what)
     FOLDER.mkdir(parents=True, exist_ok=True)
     if not folder.exists():
         for other in (*FOLDER.iterdir(), *RUNS.glob("*")):
-            with suppress(OSError):  # somebody else deletes it
+            with suppress(OSError):  # another process deletes it
                 if other.stat().st_mtime < time.time() - UNUSED:
                     shutil.rmtree(other)
         with tempfile.TemporaryDirectory(dir=FOLDER, prefix=".", ignore_cleanup_errors=True) as new:
@@ -154,7 +154,7 @@ def _parted(source: Source, year: int) -> Path:
             try:
                 os.rename(new, folder)
             except OSError:
-                if not folder.exists():  # else somebody was as quick
+                if not folder.exists():  # else another process made it
                     raise
     os.utime(folder)
     with suppress(FileNotFoundError):
@@ -163,9 +163,9 @@ def _parted(source: Source, year: int) -> Path:
 
 
 def _part(source: Source, year: int, folder: Path) -> None:
-    seen: dict[str, tuple[str, str]] = {}  # where a document stands, and the name of its file
+    seen: dict[str, tuple[str, str]] = {}  # a document's place, and the name of its file
     best: dict[str, Fullness] = {}
-    fuller: dict[str, str] = {}  # the fullest of the other rows of a document
+    fuller: dict[str, str] = {}  # the most complete of a document's other rows
     streams: dict[str, list[IO[str]]] = {}
     with ExitStack() as stack:
         for where, dated, document, said, full, item in _rows(source, year):
@@ -190,7 +190,7 @@ def _part(source: Source, year: int, folder: Path) -> None:
                     for file in (name, f"keys-{name}")
                 ]
             items, keys = streams[name]
-            # an id is hexadecimal; dumps would take longer than all else
+            # an id is hexadecimal; dumps would take most of the time
             named = f'"{key}"' if key == document else json.dumps(key)
             items.write(f"{item}\n")
             keys.write(f"{said}\t{named}\n")
@@ -199,7 +199,7 @@ def _part(source: Source, year: int, folder: Path) -> None:
 
 
 def _fill(folder: Path, name: str, fuller: dict[str, str]) -> None:
-    """Give the documents of a file the fuller texts of their other rows."""
+    """Give the documents of a file the more complete texts of their other rows."""
     files = [folder / name, folder / f"keys-{name}"]
     with ExitStack() as stack:
         old = [_lines(path) for path in files]
@@ -216,13 +216,13 @@ def _fill(folder: Path, name: str, fuller: dict[str, str]) -> None:
         os.replace(f"{path}.new", path)
 
 
-# of a row: where it stands, its year or nothing, its id if it is a document, a hash of what counts of
-# it, how full its text is, and all of it as JSON
+# a row: its place, its year or "", its id if it is a document, a hash of what matters in it, the
+# completeness of its text, and its item as JSON
 Row = tuple[str, str, str, str, str, str]
 
 
 def _rows(source: Source, year: int) -> Iterator[Row]:
-    """What the files list, up to the limit of the source."""
+    """The rows of the files, up to the limit of the source."""
     limit, counts = getattr(source, "limit", None), Counter[str]()
     by_year, used = source.years == "needed", set[Path]()
     for run in resolve_name(source.lister)(source, year):
@@ -242,7 +242,7 @@ def _rows(source: Source, year: int) -> Iterator[Row]:
 
 
 def _rows_of(run: Run, source: Source, used: set[Path]) -> Iterator[Row]:
-    """What became of a run's rows, here or in another version of the table."""
+    """The rows made of a run, cached from this or another version of the table, else made now."""
     first = run.rows[0][0]
     path = _runs_folder(source) / f"{fingerprint(run.place)}-{run.said}"
     used.add(path)
@@ -269,7 +269,7 @@ def _rows_of(run: Run, source: Source, used: set[Path]) -> Iterator[Row]:
 
 
 def _keep(path: Path, unseen: set[str], body: str) -> None:
-    """Without waiting for the disk: a torn file tells by its size."""
+    """Cache the rows of a run without waiting for the disk: its size reveals a truncated file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}-{os.getpid()}")
     new.write_text(f"{json.dumps([len(body), sorted(unseen)])}\n{body}", encoding="utf-8")
@@ -294,7 +294,7 @@ def _row(where: str, dated: int | None, item: Document | Rejection) -> Row:
         text = _json(item)
         full = "{:d} {}".format(*fullness(item))
         return where, year, item.id, hashlib.sha256(text.encode()).hexdigest(), full, text
-    # without the line, which other rows move
+    # without the line number, which changes with other rows
     return where, year, "", _hash([item.reason, item.detail]), "", _json(item)
 
 

@@ -1,4 +1,4 @@
-"""Tables of cells, row by row: CSV, TSV and what spreadsheets save as text, and Excel's workbooks."""
+"""Tables of cells, row by row: CSV, TSV, spreadsheets saved as text, and Excel workbooks."""
 
 import csv
 import logging
@@ -27,17 +27,15 @@ from papertune.errors import CollectError
 log = logging.getLogger("papertune")
 
 LONGEST_CELL = 10_000_000  # characters
-BEGINNING = 2**20  # bytes that are looked at for quotes
+BEGINNING = 2**20  # bytes that are examined for quotes
 LARGEST_WORKBOOK = 2**29  # bytes when unpacked
 _SEPARATOR = re.compile(r'\ufeff?"?sep=(.)"?\s*', re.IGNORECASE)
-_OF_R = re.compile(r'(?:"[^"]*" )+"[^"]*"\s*')  # what write.table writes if nothing else is said
-_NUMBERED = re.compile(
-    r"(?:unnamed: \d+)?"
-)  # what pandas calls the column of numbers before the others
+_OF_R = re.compile(r'(?:"[^"]*" )+"[^"]*"\s*')  # the default of R's write.table
+_NUMBERED = re.compile(r"(?:unnamed: \d+)?")  # pandas' name of an index column
 
 
 def named(header: Iterable[Any], where: str) -> list[str]:
-    """The names of a table's columns; empty for those that have none.
+    """The names of a table's columns; an empty string for a column without one.
 
     Raises:
         CollectError: two columns have the same name.
@@ -56,7 +54,7 @@ def named(header: Iterable[Any], where: str) -> list[str]:
 
 
 def row_of(names: Sequence[str], cells: Sequence[Any]) -> dict[str, Any] | str | None:
-    """The row of some cells; a text says what is wrong with it, None that there is nothing in it."""
+    """The row that cells make: a dict, a text that says what is wrong with it, or None if empty."""
     if all(cell is None or cell == "" for cell in cells):
         return None
     if len(cells) < len(names):
@@ -69,7 +67,7 @@ def row_of(names: Sequence[str], cells: Sequence[Any]) -> dict[str, Any] | str |
 def text_cells(
     stream: BinaryIO, path: Path, encoding: str
 ) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """The rows of a text, and the lines that they begin in.
+    """The rows of a text file, each with the number of its first line.
 
     Raises:
         CollectError: a quote is not closed, or two columns have the same name.
@@ -93,16 +91,16 @@ def text_cells(
         line = reader.line_num + before
         for place, cells in enumerate(reader):
             if head[:1] == '"' and (place, cells[:1], len(cells)) == (0, ["1"], len(names) + 1):
-                names = ["", *names]  # R does not name the column of the rows' numbers
+                names = ["", *names]  # R does not name the column of row numbers
             if (row := row_of(names, cells)) is not None:
                 yield line, row
             line = reader.line_num + before
     except csv.Error as error:
-        # a quote that is never closed takes the rest of the file with it
+        # an unclosed quote swallows the rest of the file
         raise CollectError(
             f"not a table ({error})",
             where=f"{path}:{line}",
-            hint="is a quote not closed, or not doubled?",
+            hint="look for a quote that is not closed, or not doubled",
         ) from None
 
 
@@ -110,12 +108,12 @@ def _dialect(head: str, begin: str, path: Path, encoding: str, separator: str) -
     if re.search(r"\.(?:tsv|tab|txt)\b", path.name.lower()) and (separator or not is_table(head)):
         if not separator and "\t" not in head and not re.search(r"\.tsv\b", path.name.lower()):
             raise CollectError(
-                "no table: its first line has no tabs, by which the columns of such files are parted",
+                "not a table: its first line has no tabs, which separate the columns of such files",
                 where=str(path),
                 hint="save it as CSV in UTF-8, or as .xlsx",
             )
-        # corpora of sentences are not quoted, and their quotes are those of the text; Excel, which
-        # saves such files in UTF-16, quotes
+        # corpora of sentences are not quoted, and their quotes belong to the text; Excel, which
+        # saves such files in UTF-16, quotes cells
         if head.startswith('"') or encoding.startswith("utf-16"):
             return {"delimiter": separator or "\t"}
         if is_quoted(begin, head.count("\t") + 1):
@@ -131,15 +129,15 @@ def _dialect(head: str, begin: str, path: Path, encoding: str, separator: str) -
 
 
 def workbook_cells(stream: BinaryIO, path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """The rows of the first sheet of a workbook that has papers or questions; values as they are shown.
+    """The rows of a workbook's first sheet with papers or questions; formulas as their values.
 
     Raises:
-        CollectError: it is none, it is too large, or several sheets have rows of the same columns.
+        CollectError: it is no workbook, is too large, or several sheets have the same columns.
     """
     try:
         import openpyxl  # type: ignore[import-untyped,unused-ignore]
     except ImportError:
-        hint = "make install brings it; or save the sheet as CSV in UTF-8"
+        hint = "run `make install`, or save the sheet as CSV in UTF-8"
         raise CollectError("reading it needs openpyxl", where=str(path), hint=hint) from None
     try:
         with zipfile.ZipFile(stream) as packed:
@@ -150,12 +148,12 @@ def workbook_cells(stream: BinaryIO, path: Path) -> Iterator[tuple[int, dict[str
                 where=str(path),
                 hint="save it as CSV",
             )
-        with warnings.catch_warnings(action="ignore"):  # of what it does not know of styles
+        with warnings.catch_warnings(action="ignore"):  # about unknown styles
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
             found = [(sheet.title, rows) for sheet in book.worksheets if (rows := _filled(sheet))]
     except CollectError:
         raise
-    except Exception as error:  # whatever a parser makes of what is no workbook
+    except Exception as error:  # the parser may fail in any way on other files
         said = "perhaps an old .xls, or with a password" if _is_old(stream) else str(error)[:200]
         hint = "open it in the spreadsheet and save it as .xlsx, or as CSV in UTF-8"
         raise CollectError(f"not a workbook ({said})", where=str(path), hint=hint) from None
@@ -184,13 +182,13 @@ def workbook_cells(stream: BinaryIO, path: Path) -> Iterator[tuple[int, dict[str
 
 
 def _filled(sheet: Any) -> list[tuple[int, list[Any]]]:
-    sheet.reset_dimensions()  # which some programs write wrong
+    sheet.reset_dimensions()  # some programs write wrong ones
     rows = ((number, [_value(v) for v in row]) for number, row in enumerate(sheet.values, start=1))
     return [(number, row) for number, row in rows if any(v not in (None, "") for v in row)]
 
 
 def _value(value: Any) -> Any:
-    """As text what JSON has not: times of day; a date without a time is a date."""
+    """A cell's value for JSON: dates and times as ISO text, dates without a time of day."""
     if isinstance(value, datetime) and value.time() == datetime.min.time():
         return value.date().isoformat()
     if isinstance(value, bool | int | str) or value is None:

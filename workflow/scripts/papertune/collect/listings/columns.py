@@ -1,7 +1,8 @@
-"""Which column of a table of papers is what: by the settings, or by the names that exports usually have.
+"""Find the columns of a table of papers: by the settings, or by the usual names in exports.
 
-Those are of reference managers (Zotero, Mendeley, EndNote, CSL JSON), of databases (Scopus, Web of
-Science, PubMed, IEEE Xplore, Dimensions, Lens) and of APIs (Crossref, OpenAlex, Semantic Scholar).
+They are the exports of reference managers (Zotero, Mendeley, EndNote, CSL JSON), databases (Scopus,
+Web of Science, PubMed, IEEE Xplore, Dimensions, Lens) and APIs (Crossref, OpenAlex, Semantic
+Scholar).
 """
 
 import re
@@ -22,7 +23,7 @@ from papertune.study.settings.notation import nearest
 Row = dict[str, Any]
 
 
-# where one has to sign in, or an abstract is not the publisher's
+# sites that need a sign-in, or whose abstracts are not the publishers'
 DATABASES = ("scopus.com", "webofscience.com", "webofknowledge.com", "lens.org", "dimensions.ai",
              "semanticscholar.org", "scholar.google.com", "openalex.org")  # fmt: skip
 NUMBERS = {
@@ -36,15 +37,15 @@ _NUMBERS = {
     "pmcid": ["pmcid"],
 }
 _OF_ARXIV = {"submitter", "versions"}
-# in which object of a row exports and APIs keep all that it says: Zotero, OpenReview, Elasticsearch,
+# objects of a row in which exports and APIs keep all its fields: Zotero, OpenReview, Elasticsearch,
 # JSON:API, dblp, scholarly
 ENVELOPES = ("data", "content", "_source", "attributes", "info", "bib", "fields", "metadata")
-FIELDS = 40  # of an object in a cell
-LONG = 100  # characters: what may be an abstract
+FIELDS = 40  # of an object in a cell, at most
+LONG = 100  # characters; a longer text may be an abstract
 
 
 class Reader:
-    """Reads the papers' fields out of the rows of one table."""
+    """Reads the papers' fields from the rows of one table."""
 
     def __init__(self, columns: PaperColumns) -> None:
         self.named = {
@@ -54,7 +55,7 @@ class Reader:
         }
 
     def fields(self, row: Row) -> Row:
-        """What a row has of each field of :data:`KNOWN`, and of ``category``."""
+        """The row's values of the fields in :data:`KNOWN`, and of ``category``; None if missing."""
         names: Row = {}
         for name, value in row.items():
             known = plain(name)
@@ -78,11 +79,11 @@ class Reader:
                     said = [value for value in said if not isinstance(value, Mapping | list)]
                 found[field] = next(iter(said), None)
         if "gsrank" in names and "abstract" not in self.named:
-            found["abstract"] = None  # Google Scholar shows a piece of it
+            found["abstract"] = None  # Google Scholar has only a part of it
         another = "paperurl" not in names and is_another_page(found["paper_url"])
         if not _is_nothing(found["doi"]) and another:
-            found["paper_url"] = None  # the DOI leads to the publisher's
-        # an index of words; sections by name are no text
+            found["paper_url"] = None  # the DOI leads to the publisher's page
+        # an inverted index of words; other objects (sections by name) are no text
         index = found["abstract"] if "abstract" not in self.named else None
         if isinstance(index, dict) and any(isinstance(at, list) for at in index.values()):
             found["abstract"] = abstract_of({"abstract_inverted_index": index})
@@ -91,17 +92,17 @@ class Reader:
                 value = next((names[name] for name in group if name in names), None)
                 if not _is_nothing(value) and re.fullmatch(r"[\w./-]+", str(value)):
                     address = NUMBERS[kind].format(str(value).removesuffix(".0"))
-                    # of 1901.10000 a spreadsheet makes 1901.1
+                    # spreadsheets turn 1901.10000 into 1901.1
                     if kind != "arxiv" or arxiv_id(address):
                         found["paper_url"] = address
                         break
         return found
 
     def check(self, rows: Sequence[Row], where: str, *, dated: bool) -> None:
-        """Whether the first rows of a table have what is needed.
+        """Check that the first rows of a table have the needed columns.
 
         Raises:
-            CollectError: they do not, or nobody can tell which column it is; says all at once.
+            CollectError: a column is missing or ambiguous; the message names all of them.
         """
         columns = list(dict.fromkeys(name for row in rows for name in _places(row)))
         names = self._names(rows, columns)
@@ -114,7 +115,7 @@ class Reader:
                 wrong.append(f"{field} may be {' or '.join(map(repr, spelled))}")
         missing = [] if has["title"] else ["title"]
         located = has["doi"] or has["paper_url"] or _in(_NUMBERS.values(), names)
-        if not (located or has["abstract"]):  # what has its text is asked for nowhere
+        if not (located or has["abstract"]):  # a row with its text needs no link
             missing.append("paper_url or doi")
         if dated and not has["year"]:
             missing.append("year")
@@ -128,12 +129,12 @@ class Reader:
             raise CollectError(
                 "; ".join(wrong),
                 where=where,
-                hint=f"the columns are {', '.join(columns[:60])}; say which is what, "
+                hint=f"the columns are {', '.join(columns[:60])}; name the right ones in "
                 f"source.columns: {{{named}}}{unnamed(columns)}",
             )
 
     def taken(self, rows: Sequence[Row]) -> dict[str, str]:
-        """Which column of a table's first rows is taken for a field, by field."""
+        """Field → the column that is used for it, by a table's first rows."""
         names = self._names(rows, list(dict.fromkeys(name for row in rows for name in row)))
         first = {field: _in(groups, names) for field, groups in GROUPS.items()}
         numbers = _in(_NUMBERS.values(), names)
@@ -142,7 +143,7 @@ class Reader:
         return {field: names[known[0]][0] for field, known in first.items() if known} | self.named
 
     def _names(self, rows: Sequence[Row], columns: Sequence[str]) -> dict[str, list[str]]:
-        """The columns as they stand there, by their plain names."""
+        """Plain name → the columns with that name, as written."""
         seen = {
             name: row for row in reversed(rows) for name, v in row.items() if not _is_nothing(v)
         }
@@ -154,12 +155,12 @@ class Reader:
         return names
 
     def lacking(self, row: Row, names: Iterable[str]) -> set[str]:
-        """Those of the columns that the settings name which a row has not."""
+        """The columns among ``names`` (from the settings) that a row does not have."""
         own = {str(name).strip().lower() for name in row}
         return {name for name in names if name not in own and _reached(row, name) is None}
 
     def _spelled(self, row: Row) -> Iterator[tuple[str, str]]:
-        """The row's columns, and those of objects within them: as they stand there, and plain."""
+        """(name as written, plain name) of the row's columns, and of objects within them."""
         own = {name: plain(name) for name in row}
         yield from own.items()
         for name, value in row.items():
@@ -172,12 +173,12 @@ class Reader:
 
 
 def _within(value: Any) -> Mapping[str, Any]:
-    """The fields of an object, not the words of an index."""
+    """The fields of an object; empty for other values, and for an index of words."""
     return value if isinstance(value, Mapping) and len(value) <= FIELDS else {}
 
 
 def _of_arxiv(names: Row) -> Row:
-    """The fields of a row of arXiv's own data set, with its number and when it first came."""
+    """The fields of a row of arXiv's own data set, with its number and its first date added."""
     if not names.keys() >= _OF_ARXIV:
         return names
     first = next(iter(names["versions"] or ()), None)
@@ -186,7 +187,7 @@ def _of_arxiv(names: Row) -> Row:
 
 
 def _places(row: Row) -> Iterator[str]:
-    """A row's columns as settings name them."""
+    """A row's columns, as the settings would name them."""
     for name, value in row.items():
         yield from places(
             {name: value if _within(value) else value if isinstance(value, list) else None}
@@ -198,7 +199,7 @@ def _in(groups: Iterable[Iterable[str]], names: Container[str]) -> list[str]:
 
 
 def _has_prose(rows: Iterable[Row], has: Mapping[str, list[str]]) -> bool:
-    """Whether a column that has no meaning yet may have the abstracts; if none does, pages are asked."""
+    """Whether an unused column may have the abstracts; if none may, they are fetched from pages."""
     used = {name for some in has.values() for name in some}
     values = (
         one
@@ -213,7 +214,7 @@ def _has_prose(rows: Iterable[Row], has: Mapping[str, list[str]]) -> bool:
 
 
 def _alike(rows: Iterable[Row], names: list[str]) -> bool:
-    """Whether columns never differ where both say something."""
+    """Whether columns have equal values in each row, apart from missing ones."""
     for row in rows:
         values = [row[name] if name in row else _reached(row, name.lower()) for name in names]
         said = {str(value) for value in values if not _is_nothing(value)}
@@ -223,14 +224,14 @@ def _alike(rows: Iterable[Row], names: list[str]) -> bool:
 
 
 def _simple(value: Any) -> Any:
-    """The only text of a list, as APIs give titles, or of an object as OpenReview does."""
+    """The only item of a list (APIs give titles so), or an object's ``value`` (OpenReview)."""
     if isinstance(value, Mapping) and value.keys() == {"value"}:
         return value["value"]
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def is_another_page(url: Any) -> bool:
-    """Whether an address is that of a PDF, or of a database's own page."""
+    """Whether a url is a PDF's, or a database's own page."""
     if not isinstance(url, str):
         return False
     path = url.lower().split("?")[0]
@@ -239,12 +240,12 @@ def is_another_page(url: Any) -> bool:
 
 def _is_nothing(value: Any) -> bool:
     if isinstance(value, str):
-        return len(value) <= 60 and is_missing(value)  # most say more
+        return len(value) <= 60 and is_missing(value)  # most values are longer
     return value is None or value != value or value in ([], {})
 
 
 def _reached(row: Row, name: str) -> Any:
-    """The value of a column, or of a field within one: ``externalIds.DOI``; case does not count."""
+    """The value of a column or a field within one (``externalIds.DOI``); case does not matter."""
     folded: Any = {str(key).strip().lower(): value for key, value in row.items()}
     if name in folded:
         return _simple(folded[name])

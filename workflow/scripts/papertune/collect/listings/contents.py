@@ -1,7 +1,7 @@
-"""What a user's file is by its first bytes, where it is not what its name or its settings say.
+"""Detect a user's file that is of another kind than its name or settings say, by its first bytes.
 
-A sign-in page that was saved in a table's place, a workbook that was called .csv, a reference manager's
-export of another kind: read as what they are not, they would have no rows, or rows without a meaning.
+Examples are a sign-in page saved in place of a table, a workbook named .csv, and a reference
+manager's other exports. Read as the wrong kind, they would have no rows, or meaningless ones.
 """
 
 import re
@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from papertune.errors import CollectError
 
-HEAD = 2048  # bytes that are looked at
+HEAD = 2048  # bytes that are examined
 
 
 class Sign(NamedTuple):
-    """How files of a kind begin, what that is for people, and what to do with one."""
+    """A kind of file: the pattern of its first bytes, its description, and a hint."""
 
     begins: re.Pattern[bytes]
     what: str
@@ -32,8 +32,8 @@ SIGNS = {
         _SPACE + rb"(?:<\?xml[^>]*+>\s*+)?+(?:<!--(?:(?!-->).)*+-->\s*+)*+"
         rb"(?:<!doctype\s+html|<(?:html|head|body|table|div|meta)\b)",
         "a web page (HTML)",
-        "get the file itself: this is most often a sign-in page, or the page that shows the file (on "
-        "GitHub take Raw)",
+        "get the file itself: this is probably a sign-in page, or the page that shows the file (on "
+        "GitHub use Raw)",
     ),
     "pointer": _sign(
         rb"version https://git-lfs",
@@ -86,14 +86,14 @@ SIGNS = {
 
 
 def begins_as(path: Path, *allowed: str) -> str:
-    """The kind of file that one is by its first bytes; empty where they are no sign of any.
+    """The kind of a file by its first bytes; empty if they match none.
 
     Args:
         path: The file.
-        allowed: Names of :data:`SIGNS`, which it may be; ``empty``, if it may.
+        allowed: The kinds (names in :data:`SIGNS`, or ``empty``) that are accepted.
 
     Raises:
-        CollectError: it is of another kind; says of which, and what to do.
+        CollectError: it is of another kind, which the message names.
         OSError: it cannot be read.
     """
     with path.open("rb") as stream:

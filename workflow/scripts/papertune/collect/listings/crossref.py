@@ -1,7 +1,7 @@
 """Crossref: works of a journal, proceedings or conference and year, and single abstracts.
 
-Abstracts come in JATS, and only where the publisher deposited them. The contact goes with every
-request, which Crossref rewards with a faster pool.
+Abstracts are in JATS, and exist only if the publisher deposited them. The contact is sent with
+every request, for which Crossref offers a faster pool.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from papertune.collect.web.session import PoliteSession
 from papertune.records import Document, Rejection
 from papertune.study.settings.scholarly import CrossrefSource
 
-PAGE_SIZE = 200  # of 1,000 that are allowed, which take longer than a session waits
+PAGE_SIZE = 200  # 1,000 are allowed, but take longer than a session waits
 LISTED = "DOI,title,subtitle,abstract,issued,type,container-title,event"
 LOOKED_UP = "DOI,title,subtitle,abstract,issued"
 
@@ -29,13 +29,13 @@ def list_documents(
 ) -> Iterator[Document | Rejection]:
     """The works of a venue and year, with the abstracts that were deposited; see Service.listing.
 
-    A search by ``event``, or by a title with a comma, is fuzzy and the best come first: works of
-    other venues are rejected, and a page of nothing else is the last.
+    A search by ``event``, or by a title with a comma, is fuzzy, with the best matches first: works
+    of other venues are rejected, and a page with only such works is the last.
     """
     filters = f"from-pub-date:{year}-01-01,until-pub-date:{year}-12-31"
     asked: Work = {"select": LISTED, "rows": PAGE_SIZE}
     named = (source.container_title or source.event).replace("{year}", str(year))
-    fuzzy = bool(source.event) or "," in named  # no value of a filter can have a comma
+    fuzzy = bool(source.event) or "," in named  # a filter's value cannot have a comma
     if source.issn:
         filters += f",issn:{source.issn.upper()}"
     elif fuzzy:
@@ -47,7 +47,9 @@ def list_documents(
         return url_of(f"{source.url}/works", {**asked, "filter": filters, "cursor": cursor})
 
     def item(work: Work) -> Document | Rejection:
-        paper = replace(_paper(work), year=None)  # of several dates, one is of the year
+        paper = replace(
+            _paper(work), year=None
+        )  # a work has several dates; one of them is in the year
         if fuzzy and not _is_of(work, named, exactly=not source.event):
             paper = replace(paper, reason="other_venue", told=next(iter(_venues(work)), ""))
         elif work.get("type") not in source.types:
@@ -58,7 +60,7 @@ def list_documents(
 
 
 def _is_of(work: Work, named: str, *, exactly: bool) -> bool:
-    """Whether a work is of the venue that was asked for."""
+    """Whether a work belongs to the requested venue."""
     wanted = normalised(named)
     if exactly:
         return wanted in [normalised(str(name)) for name in work.get("container-title") or []]
@@ -72,7 +74,7 @@ def _venues(work: Work) -> list[str]:
 
 
 def _titles(work: Work) -> list[str]:
-    """The title as it is, and with the subtitle."""
+    """The title, and the title with the subtitle if there is one."""
     title, subtitle = (
         clean(without_preambles(str(said[0]))) if isinstance(said, list) and said else ""
         for said in (work.get("title"), work.get("subtitle"))

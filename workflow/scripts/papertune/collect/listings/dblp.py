@@ -1,7 +1,7 @@
 """DBLP: table-of-contents pages (HTML), the search API (JSON), and the SPARQL endpoint.
 
-The endpoint's schema is described at https://dblp.org/rdf/docu/. A paper comes in as many rows as
-it has links, DOIs and classes; rows of one ``?publ`` are one paper.
+The endpoint's schema is described at https://dblp.org/rdf/docu/. A paper has a row for each
+combination of its links, DOIs and classes; rows with the same ``?publ`` are one paper.
 """
 
 import json
@@ -43,8 +43,8 @@ SELECT DISTINCT ?publ ?title ?year ?doi ?primary ?link ?type WHERE {
 ORDER BY ?publ ?link"""
 
 
-# what DBLP calls entries that are no papers: in the pages, the search API, the snapshot, the graph.
-# The API's "Books and Theses" is not here: a thesis has an abstract as a paper has.
+# DBLP's types of entries that are no papers: in pages, search API, snapshot and graph. The API's
+# "Books and Theses" is not among them: a thesis has an abstract like a paper.
 _NO_PAPERS = {
     "editor": "proceedings_volume",
     "editorship": "proceedings_volume",
@@ -64,10 +64,10 @@ _NO_PAPERS = {
 def list_documents(
     session: PoliteSession, source: listings.DblpSource, year: int, *, refresh: bool = False
 ) -> Iterator[Document | Rejection]:
-    """The entries of a table of contents, be it DBLP's or the built-in venue's.
+    """The entries of a table of contents, DBLP's or the built-in venue's.
 
     Raises:
-        CollectError: the page cannot be had, is a challenge, or has no entry.
+        CollectError: the page cannot be fetched, is a challenge, or has no entry.
     """
     url = source.url.replace("{year}", str(year))
     page = session.get(url, refresh=refresh)
@@ -86,7 +86,7 @@ def list_documents(
 
 
 def entries_of(html: str) -> list[tuple[str, dict[str, Any]]]:
-    """The entries of a table of contents: the year that each has, and what it says."""
+    """(year as printed, fields for :func:`dblp_item`) of the entries of a table of contents."""
     found = []
     for entry in BeautifulSoup(html, "lxml").select("li.entry"):
         published = entry.select_one('[itemprop="datePublished"]')
@@ -117,15 +117,15 @@ def search(
 def sparql(
     session: PoliteSession, source: listings.DblpSparqlSource, year: int, *, refresh: bool = False
 ) -> Iterator[Document | Rejection]:
-    """The papers that the query of a year finds.
+    """The papers that a year's query finds.
 
-    A query of the user's own has the variable ``?title`` and one of ``?doi``, ``?primary`` and
-    ``?link``; ``?publ`` (else the rows are one paper each), ``?year`` and ``?type`` are heeded
-    where it has them, and ``{year}`` in it stands for the year.
+    A user's own query must have the variable ``?title`` and one of ``?doi``, ``?primary`` and
+    ``?link``. Optional are ``?publ`` (without it each row is a paper), ``?year`` and ``?type``.
+    ``{year}`` in it is replaced by the year.
 
     Raises:
-        CollectError: the endpoint refuses the query, answers with a page or with something else
-            than SPARQL's JSON, or the query lacks a variable.
+        CollectError: the endpoint refuses the query or does not answer with SPARQL's JSON, or the
+            query lacks a variable.
     """
     url = url_of(source.url, {"query": query_of(source, year)}, safe="")
     answer, rows = SPARQL.works(session, url, refresh)
@@ -136,7 +136,7 @@ def sparql(
             f"the query gives {', '.join(names) or 'nothing'}",
             where="source.query",
             hint="it must SELECT ?title and one of ?doi, ?primary and ?link; ?publ, ?year and "
-            "?type are of use too",
+            "?type are optional",
         )
     papers: dict[str, dict[str, list[str]]] = {}
     for number, row in enumerate(rows, start=1):
@@ -165,7 +165,7 @@ def query_of(source: listings.DblpSparqlSource, year: int) -> str:
     if source.streams:
         wanted = " ".join(f"<https://dblp.org/streams/{stream}>" for stream in source.streams)
         return QUERY % (wanted, year, "publishedInStream")
-    # JSON's escapes are SPARQL's too, as long as all other characters stay themselves
+    # JSON's escapes are valid in SPARQL if all other characters stay unescaped
     wanted = " ".join(json.dumps(venue, ensure_ascii=False) for venue in source.venues)
     return QUERY % (wanted, year, "publishedIn")
 
@@ -180,10 +180,10 @@ def dblp_item(
     doi: str = "",
     printed: str = "",
 ) -> Document | Rejection:
-    """The document of one of DBLP's entries, or why it is none, in which case ``key`` names it.
+    """The document of an entry of DBLP, or its rejection under ``key``.
 
-    ``links`` are those to electronic editions in DBLP's order, ``kinds`` what DBLP calls the entry
-    (its type, element or classes), ``printed`` the year that it has, where others may come.
+    ``links`` are those to electronic editions in DBLP's order, ``kinds`` DBLP's names for the entry
+    (its type, element or classes), ``printed`` its year, if entries of other years may occur.
     """
     # DBLP ends every title with a full stop of its own
     title = re.sub(r"(?<!\.)\.$", "", clean(title))
@@ -197,7 +197,7 @@ def dblp_item(
 
 
 def landing(links: list[str]) -> str:
-    """The landing page among an entry's links: a DOI's first, then a page, then whatever there is."""
+    """The landing page among an entry's links: a DOI link, else a page, else any link."""
 
     def rank(link: str) -> int:
         file = urlsplit(link).path.lower().endswith((".pdf", ".ps", ".ps.gz"))
@@ -212,7 +212,7 @@ def landing(links: list[str]) -> str:
 
 
 def _hits(text: str) -> Work | None:
-    """The hits and how many there are in all."""
+    """The hits as ``works``, and their ``total`` number."""
     hits = within(json_object(text), ("result", "hits"))
     if not isinstance(hits, dict) or not {"@total", "hit"} & set(hits):
         return None
@@ -237,12 +237,12 @@ def _from_hit(hit: Work, year: int) -> Document | Rejection:
 
 
 def _listed(value: Any) -> list[Any]:
-    """A list of what the API gives as nothing, as one thing or as a list of them."""
+    """A list from a value that the API omits or gives as one item or as a list."""
     return value if isinstance(value, list) else [value] if value else []
 
 
 def _text(value: Any) -> str:
-    """The text of what the API gives as text, as a number or as ``{"@attribute": …, "text": …}``."""
+    """The text of a value: text, a number, or an object ``{"@attribute": …, "text": …}``."""
     if isinstance(value, dict):
         value = value.get("text")
     return str(value).strip() if isinstance(value, str | int) else ""
@@ -257,7 +257,7 @@ SEARCH = Service(
     read=_hits,
     works_at=("works",),
     total_at=("total",),
-    most=10000,  # it gives none behind this offset
+    most=10000,  # it gives no works beyond this offset
 )
 SPARQL = Service(
     "DBLP's SPARQL endpoint",

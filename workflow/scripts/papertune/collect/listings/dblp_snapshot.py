@@ -1,8 +1,7 @@
 """A snapshot of DBLP on disk: ``dblp.xml`` or ``dblp.xml.gz``, some gigabytes in one file.
 
-It is read once for all years, record by record, in constant memory. The DTD is not needed and not
-looked for: what it names, ``&uuml;`` and the like, are HTML's entities. Nothing is fetched and no
-entity is expanded.
+It is read once for all years, record by record, in constant memory. The DTD is not needed: the
+entities that it declares (``&uuml;`` …) are HTML's. Nothing is fetched and no entity is expanded.
 """
 
 import gzip
@@ -32,8 +31,8 @@ def read(source: DblpSnapshotSource, year: int) -> Iterator[Located]:
     """The snapshot's papers whose key, or whose volume's key, has a prefix of the source.
 
     Raises:
-        CollectError: there is no such file, it is no snapshot of DBLP, it is broken, or it has no
-            record under these keys.
+        CollectError: the file is missing, is no snapshot of DBLP, is broken, or has no record under
+            these keys.
     """
     none = True
     for path in source.files_of(year):
@@ -52,7 +51,7 @@ def read(source: DblpSnapshotSource, year: int) -> Iterator[Located]:
 
 
 def look(source: DblpSnapshotSource, year: int) -> None:
-    """Read the first record; raises as :func:`read_records`."""
+    """Read the first record; raises like :func:`read_records`."""
     for path in source.files_of(year):
         next(read_records(path, ("",)), None)
 
@@ -63,7 +62,7 @@ def read_records(path: Path, prefixes: tuple[str, ...]) -> Iterator[dict[str, An
     Raises:
         CollectError: the file is no snapshot of DBLP, is broken, or declares entities of its own.
     """
-    hint = f"{WHERE_TO_GET_ONE}; a download that was cut is the usual cause"
+    hint = f"{WHERE_TO_GET_ONE}; the usual cause is an incomplete download"
     events: iterparse | None = None
     first = True
     with reading(path):
@@ -105,11 +104,11 @@ def read_records(path: Path, prefixes: tuple[str, ...]) -> Iterator[dict[str, An
 
 
 def _check(element: _Element, path: Path) -> None:
-    """Refuse a file that is no snapshot, or that brings entities of its own."""
+    """Raise CollectError if a file is no snapshot, or declares entities of its own."""
     tree = element.getroottree()
     root, own = tree.getroot().tag, tree.docinfo.internalDTD
     wrong = "" if root == "dblp" else f"its root is <{root}>, not <dblp>"
     if not wrong and own is not None and any(True for _ in own.iterentities()):
-        wrong = "it declares entities of its own, as no snapshot of DBLP does"
+        wrong = "it declares entities of its own, which no snapshot of DBLP does"
     if wrong:
         raise CollectError(wrong, where=str(path), hint=WHERE_TO_GET_ONE)

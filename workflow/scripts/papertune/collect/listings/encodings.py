@@ -1,26 +1,26 @@
-"""In which encoding a user's file is: by its mark, as UTF-8, or where no other reading is likely.
+"""Detect the encoding of a user's file: by its byte order mark, as UTF-8, or if it is unambiguous.
 
-A wrong guess is worse than an error, so that a Windows encoding is taken only for bytes that mean the
-same in those of western and of central Europe and in the Turkish one, as accents within words.
+A wrong guess is worse than an error. So a Windows encoding is chosen only if all its bytes mean the
+same in the Western, Central European and Turkish ones, such as accents within words.
 """
 
 import codecs
 import re
 from typing import IO
 
-HEAD = 2**22  # bytes that are looked at
+HEAD = 2**22  # bytes that are examined
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # begins as that of UTF-16 does
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like UTF-16's
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# what people mostly have, for the error
+# common encodings, for the error message
 LIKELY = ("windows-1252", "windows-1250", "windows-1251", "gb18030", "shift_jis", "big5", "euc_kr")
-_SAME = "ÁÂÄÇÉËÍÎÓÔÖÚÜßáâäçéëíîóôöúü"  # of windows-1250, -1252 and -1254
+_SAME = "ÁÂÄÇÉËÍÎÓÔÖÚÜßáâäçéëíîóôöúü"  # the same in windows-1250, -1252 and -1254
 _SIGNS = "–—‘’“”•…€§©®«»°±·„×™\xa0"
-# a letter of a word is beside one of ASCII, and no sign but an apostrophe is within a word
+# such letters are beside an ASCII letter, and only an apostrophe may be within a word
 _WESTERN = re.compile(
     rf"(?:[\x00-\x7f]|(?<=[A-Za-z])[{_SAME}]{{1,2}}|[{_SAME}]{{1,2}}(?=[A-Za-z])"
     rf"|(?<=[A-Za-z])’(?=[A-Za-z])|(?<![A-Za-z])[{_SIGNS}]|[{_SIGNS}](?![A-Za-z]))*+"
@@ -28,13 +28,14 @@ _WESTERN = re.compile(
 
 
 def encoding_of(stream: IO[bytes], said: str = "", *, table: bool = True) -> str:
-    """The encoding of a file that can be read again; ``said`` is the user's word.
+    """The encoding of a seekable file.
 
     Args:
-        table: It may be a spreadsheet's, which are not always in UTF-8.
+        said: The encoding in the settings, if any.
+        table: Whether a spreadsheet may have written it, which is not always in UTF-8.
 
     Raises:
-        UnicodeDecodeError: it is not known.
+        UnicodeDecodeError: the encoding cannot be told.
     """
     head = stream.read(HEAD)
     stream.seek(0)
@@ -45,7 +46,7 @@ def encoding_of(stream: IO[bytes], said: str = "", *, table: bool = True) -> str
     if not table:
         return "utf-8"
     zeros = [head[start::2].count(0) / max(len(head) // 2, 1) for start in (0, 1)]
-    if min(zeros) == 0 and max(zeros) > 0.5:  # text of ASCII, and that without a mark
+    if min(zeros) == 0 and max(zeros) > 0.5:  # mostly ASCII, without a byte order mark
         return "utf-16-be" if zeros[0] else "utf-16-le"
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
@@ -59,12 +60,12 @@ def encoding_of(stream: IO[bytes], said: str = "", *, table: bool = True) -> str
 
 
 def readings(data: bytes, start: int) -> str:
-    """Where bytes are no UTF-8, as each likely encoding reads them, for people."""
+    """For an error message: bytes around ``start``, as each common encoding decodes them."""
     begin = max(data.rfind(b"\n", 0, start) + 1, start - 12)
     some = data[begin : start + 24].split(b"\n")[0].rstrip(b"\r")
     found: dict[str, str] = {}
     for name in LIKELY:
-        for part in (some, some[:-1]):  # a letter may be cut in two
+        for part in (some, some[:-1]):  # the last character may be cut
             try:
                 text = part.decode(name)
             except UnicodeDecodeError:

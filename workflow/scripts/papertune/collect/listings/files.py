@@ -1,9 +1,9 @@
-"""Local files of titles, addresses and abstracts.
+"""Local files of titles, links and abstracts.
 
-A row has ``title``, ``paper_url`` or ``doi``, ``year`` and ``abstract``, under the names that settings
-give or that exports usually have; the abstract may be empty (the page is then fetched), and the year
-where documents are not split by year. A column of one's own may have its category. A bad row is a
-rejection with file and line; the others go on.
+A row has ``title``, ``paper_url`` or ``doi``, ``year`` and ``abstract``, under the names in the
+settings or the usual names in exports. The abstract may be empty (the page is then fetched), and so
+may the year if documents are not split by year. A column may have the category. A bad row is a
+rejection with file and line; the others are read.
 """
 
 import re
@@ -26,7 +26,7 @@ from papertune.study.settings.listings import FilesSource
 from papertune.study.settings.notation import nearest
 
 LONGEST_ABSTRACT = 5_000  # characters
-# what is written where a link is, and all that a spreadsheet's cell says of one
+# the text of a link, which is all that a spreadsheet's cell may contain of it
 _OF_LINKS = re.compile(
     r"(?:click |see )?(?:here|this)|(?:click|open|view|go|link|links?|url|doi|pdf|html|web|website|page"
     r"|source|download|full ?text|article|paper|abstract|hier|ici|aquí|链接|リンク)[\s.!>→]*",
@@ -38,8 +38,8 @@ def read(source: FilesSource, year: int) -> Iterator[Run]:
     """The rows of a source's file, in their order.
 
     Raises:
-        CollectError: there is no such file, it is of another kind or broken as a whole, it lacks a
-            column that is needed, or two columns may be the same.
+        CollectError: the file is missing, of another kind or broken as a whole, or a needed column
+            is missing or ambiguous.
     """
     reader = Reader(source.columns)
     fixed = year if "{year}" in source.path else None
@@ -100,18 +100,18 @@ def _item(fields: Row, year: int, where: str, named: Mapping[str, str]) -> Docum
     text = clean_lines(abstract or "")
     text = "" if is_no_text(text) else text
     if text and not (identity or doi or url or is_no_title(title)):
-        # nothing has to be fetched, so that the title alone tells it from others
+        # nothing has to be fetched, so the title can identify it
         identity = document_id(f"title:{quote(flat(title).casefold(), safe='')}")
     if not identity:
         return Rejection("list", where, "bad_row", f"{problem}: {title}".strip(": "))
-    # with a text, anything that tells it from others will do
+    # with a text, any value that identifies it is enough
     if url and not page and (not text or _OF_LINKS.fullmatch(url)):
-        return Rejection("list", where, "bad_row", f"{url!r} is no address, nor a DOI: {title}")
-    if len(text) <= LONGEST_ABSTRACT:  # a whole document keeps what is its own
+        return Rejection("list", where, "bad_row", f"{url!r} is neither a url nor a DOI: {title}")
+    if len(text) <= LONGEST_ABSTRACT:  # a longer text is a whole document and stays as it is
         own_text = own_abstract(text, title)
         text = (
             text if own_text == flat(text) else own_text
-        )  # lines that are left are those of a code
+        )  # remaining line breaks are those of code
     found_by = "listing" if text else ""
     return Document(
         identity,

@@ -1,4 +1,4 @@
-"""Which of a table's first rows names its columns: people and programs write titles and remarks above it."""
+"""Find the header among a table's first rows, as titles and remarks may be above it."""
 
 import csv
 import re
@@ -8,16 +8,16 @@ from typing import Any
 from papertune.collect.identifiers import doi_of, host_of
 from papertune.collect.listings.names import NAMES, plain
 
-MOST = 40  # rows that are looked at
-_LONG = 80  # characters of a name
+MOST = 40  # rows that are examined
+_LONG = 80  # characters of a name, at most
 _SEPARATORS = ",;\t|"
 _REMARK = re.compile(r"\s*(?:#|%|//)\s*\w")
 
 
 def header_at(rows: Sequence[Sequence[Any]]) -> int:
-    """The place of the header among the first rows; 0 where no other is certain.
+    """The index of the header among the first rows; 0 if no other is certain.
 
-    Above it are only rows of one cell, remarks, and rows of fewer cells which name no column, or few.
+    Above it may be rows of one cell, remarks, and rows of fewer cells with no or few column names.
     """
     filled = [[cell for cell in row if cell not in (None, "")] for row in rows[:MOST]]
     for place, cells in enumerate(filled):
@@ -31,7 +31,7 @@ def header_at(rows: Sequence[Sequence[Any]]) -> int:
 
 
 def best_sheet(sheets: Sequence[Sequence[Sequence[Any]]]) -> int:
-    """Which of several sheets has papers or questions, by its header; else the first of several columns."""
+    """The index of the sheet with papers or questions, by its header; else the first wide one."""
     headers = [rows[header_at(rows)] for rows in sheets]
     named = [len(_names(header)) for header in headers]
     if max(named) > 1:
@@ -41,9 +41,10 @@ def best_sheet(sheets: Sequence[Sequence[Sequence[Any]]]) -> int:
 
 
 def first_rows(lines: Sequence[str]) -> list[tuple[int, list[str]]]:
-    """The rows of a text's first lines, parted by what the first that is parted has most of.
+    """The rows of a text's first lines, each with the index of its first line.
 
-    Each with the place of its first line; a row goes on in another line within quotes.
+    The separator is the most frequent one in the first line that has any. Quoted cells may span
+    lines.
     """
     parted = [line for line in lines if not _REMARK.match(line) and re.search(r"[,;\t|]", line)]
     reader = csv.reader(lines, delimiter=separator_of(parted[0]) if parted else ",")
@@ -56,12 +57,12 @@ def first_rows(lines: Sequence[str]) -> list[tuple[int, list[str]]]:
 
 
 def separator_of(line: str) -> str:
-    """Comma, semicolon, tab or bar, whatever a line has most outside of quotes."""
+    """Comma, semicolon, tab or bar: the one that is most frequent in a line outside quotes."""
     return max(_SEPARATORS, key=re.sub(r'"[^"]*"', "", line).count)
 
 
 def is_table(line: str) -> bool:
-    """Whether a line without tabs certainly names columns that other signs part."""
+    """Whether a line certainly names columns, with separators other than tabs."""
     _, cells = next(iter(first_rows([line])), (0, []))
     return (
         line.lstrip()[:1] not in "{["
@@ -72,9 +73,9 @@ def is_table(line: str) -> bool:
 
 
 def unnamed(names: Sequence[str]) -> str:
-    """What to do where a first row is one of data, for people; else nothing."""
+    """The end of a hint if the first row has data in place of names; else an empty string."""
     if any(_is_data(name) for name in names) and not _names(names):
-        return "; the first line has to name the columns, and this one seems to have values"
+        return "; the first line must name the columns, and this one seems to have values"
     return ""
 
 
@@ -88,7 +89,7 @@ def _may_name(cells: Sequence[Any]) -> bool:
 
 
 def _is_above(cells: Sequence[Any], below: Sequence[Sequence[Any]]) -> bool:
-    """Whether a row is no header, by the rows below it."""
+    """Whether a row is above the header, judged by the rows below it."""
     named = len(_names(cells))
     most = max(
         (len(_names(row)) for row in below if len(row) > len(cells) and _may_name(row)), default=0

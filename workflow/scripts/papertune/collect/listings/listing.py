@@ -1,4 +1,4 @@
-"""What a source lists, by the lister that its settings name, and what an entry of it is."""
+"""List a source with the lister that its settings name, and make documents of entries."""
 
 from collections.abc import Callable, Iterator
 from pkgutil import resolve_name
@@ -13,20 +13,20 @@ from papertune.records import Document, Rejection
 from papertune.study.settings import Source
 
 Made = TypeVar("Made")
-# what becomes of reading JSON in which a value is of another type than it should be
+# exceptions from reading JSON in which a value has an unexpected type
 ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def items(
     session: Any, source: Source, year: int, *, refresh: bool = False
 ) -> Iterator[Document | Rejection]:
-    """What a source lists of a year, or, for year 0, at all.
+    """The items that a source lists for a year, or for year 0 all of them.
 
-    ``session`` is its PoliteSession, or None where it is local files; ``refresh`` asks again for
-    what is in the cache.
+    ``session`` is its PoliteSession, or None for local files; ``refresh`` requests cached pages
+    again.
 
     Raises:
-        CollectError: it cannot be listed as a whole.
+        CollectError: the source as a whole cannot be listed.
     """
     if source.rows:
         return by_year.items(source, year)
@@ -35,7 +35,7 @@ def items(
 
 
 def item_of(make: Callable[[Any], Made], given: Any, key: str) -> Made | Rejection:
-    """What is made of an item; a rejection where something in it is of a type that nobody expects."""
+    """``make(given)``; a rejection if a value in ``given`` has an unexpected type."""
     try:
         return make(given)
     except ODD:
@@ -48,13 +48,12 @@ def entry_item(
     """The document of a paper's entry, or a rejection under its key.
 
     Args:
-        key: What the source calls it.
-        title: The title as plain text; front matter, corrections and what was retracted are no papers.
+        key: The source's name for it.
+        title: The title as plain text; front matter, corrections and retractions are rejected.
         year: The year.
         doi: The DOI, in any spelling.
-        url: The landing page; that of the DOI where it is none.
-        text: The abstract as plain text; what only says that there is none is none, and what
-            publishers write behind it goes.
+        url: The landing page; if it is no url, the DOI's is used.
+        text: The abstract as plain text; placeholders and additions after it are removed.
     """
     reason = "no_title" if is_no_title(title) else no_paper(title)
     text = "" if is_no_text(text) else own_abstract(text, title)

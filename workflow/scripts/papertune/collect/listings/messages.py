@@ -1,4 +1,4 @@
-"""Conversations as tables have them: lists of turns, each with who speaks and what is said."""
+"""Conversations in tables: lists of turns, each with a role and a text."""
 
 import json
 from contextlib import suppress
@@ -18,7 +18,7 @@ NAMES = (("role", "content"), ("from", "value"), ("role", "text"), ("role", "val
 
 
 class NoConversation(ValueError):
-    """A value that is none; ``reason`` is counted, the text is for people."""
+    """A value is no conversation; ``reason`` is counted, the message is for people."""
 
     def __init__(self, reason: str, what: str) -> None:
         super().__init__(what)
@@ -29,18 +29,21 @@ def questions_in(value: Any) -> list[list[str]]:
     """The questions and answers of a conversation, in their order.
 
     Args:
-        value: A list of ``{"role": …, "content": …}`` or ``{"from": …, "value": …}``, or such a list as
-            JSON. What the system says is no question.
+        value: A list of ``{"role": …, "content": …}`` or ``{"from": …, "value": …}``, or such a
+            list as JSON text. System turns are left out.
+
+    Returns:
+        ``[question, answer]`` for each turn of the user.
 
     Raises:
-        NoConversation: it is no list of turns, somebody else speaks, or questions and answers do not
-            take turns.
+        NoConversation: it is no list of turns, has another role, or questions and answers do not
+            alternate.
     """
     if isinstance(value, str):
         with suppress(ValueError, RecursionError):
             value = json.loads(value)
     if not isinstance(value, list | tuple) or not value:
-        said = ", but text: lists stay lists in JSONL and Parquet" if isinstance(value, str) else ""
+        said = " but text: JSONL and Parquet keep lists" if isinstance(value, str) else ""
         raise NoConversation("no_turns", f"not a list of turns{said}")
     found: list[list[str]] = []
     for number, turn in enumerate(value, start=1):
@@ -52,17 +55,19 @@ def questions_in(value: Any) -> list[list[str]]:
             raise NoConversation(lacking, f"turn {number} is empty")
         open_ = bool(found) and len(found[-1]) == 1
         if who == USER and open_:
-            raise NoConversation("no_answer", f"turn {number} asks again before an answer")
+            raise NoConversation(
+                "no_answer", f"turn {number} is a second question without an answer"
+            )
         if who == MODEL and not open_:
-            raise NoConversation("no_question", f"turn {number} answers what nobody asked")
+            raise NoConversation("no_question", f"turn {number} is an answer without a question")
         if who == USER:
             found.append([said])
         else:
             found[-1].append(said)
     if not found:
-        raise NoConversation("no_question", "nobody asks")
+        raise NoConversation("no_question", "there is no question")
     if len(found[-1]) == 1:
-        raise NoConversation("no_answer", "its last question has none")
+        raise NoConversation("no_answer", "its last question has no answer")
     return found
 
 
@@ -72,7 +77,7 @@ def is_turn(value: Any) -> bool:
 
 
 def is_of_system(value: Any) -> bool:
-    """Whether a value is a turn in which the system speaks."""
+    """Whether a value is a system turn."""
     if not isinstance(value, dict) or not is_turn(value):
         return False
     who = next(names[0] for names in NAMES if names[0] in value)
@@ -80,28 +85,28 @@ def is_of_system(value: Any) -> bool:
 
 
 def _read(turn: Any, number: int) -> tuple[str, str]:
-    """Who speaks in a turn, and what is said."""
+    """The role and the text of a turn; raises NoConversation."""
     if not isinstance(turn, dict):
-        raise NoConversation("no_turns", f"turn {number} is no object")
+        raise NoConversation("no_turns", f"turn {number} is not an object")
     having = [names for names in NAMES if names[0] in turn]
     names = next((names for names in having if names[1] in turn), next(iter(having), None))
     if names is None:
-        raise NoConversation("no_turns", f"turn {number} does not say whose it is")
+        raise NoConversation("no_turns", f"turn {number} has no role")
     role = str(turn[names[0]]).strip().lower()
     if role not in ROLES:
-        raise NoConversation("other_role", f"turn {number} is of {role[:40]!r}")
+        raise NoConversation("other_role", f"turn {number} has the unknown role {role[:40]!r}")
     if names[1] not in turn:
         wanted = ", ".join(text for who, text in NAMES if who == names[0])
         raise NoConversation(
-            "no_text", f"turn {number} has {', '.join(turn)}, and none of {wanted}"[:200]
+            "no_text", f"turn {number} has {', '.join(turn)}, but none of {wanted}"[:200]
         )
     said = turn[names[1]]
-    if isinstance(said, list | tuple):  # in parts, of which some may be pictures
+    if isinstance(said, list | tuple):  # parts, some of which may be pictures
         parts = [part.get("text") if isinstance(part, dict) else part for part in said]
         texts = [part for part in parts if isinstance(part, str)]
         if len(texts) < len(parts):
-            raise NoConversation("no_text", f"turn {number} has more than text")
+            raise NoConversation("no_text", f"turn {number} has parts that are not text")
         said = "\n".join(texts)
     if said is not None and not isinstance(said, str):
-        raise NoConversation("no_text", f"turn {number} is no text")
+        raise NoConversation("no_text", f"turn {number} is not text")
     return ROLES[role], (said or "").strip()

@@ -1,7 +1,8 @@
-"""What people and programs call the columns of papers and of questions.
+"""Usual names of the columns of papers and of questions.
 
-Programs are reference managers (Zotero, Mendeley, EndNote, CSL JSON), databases (Scopus, Web of
-Science, PubMed, IEEE Xplore, Dimensions, Lens) and APIs (Crossref, OpenAlex, Semantic Scholar).
+They come from people, reference managers (Zotero, Mendeley, EndNote, CSL JSON), databases (Scopus,
+Web of Science, PubMed, IEEE Xplore, Dimensions, Lens) and APIs (Crossref, OpenAlex, Semantic
+Scholar).
 """
 
 import re
@@ -12,13 +13,13 @@ from unicodedata import normalize
 
 @lru_cache(maxsize=4096)
 def plain(name: str) -> str:
-    """A column's name in small letters, without signs and its language: ``dc.title[en]`` is ``dctitle``."""
+    """A column's name in lower-case letters and digits: ``dc.title[en]`` gives ``dctitle``."""
     name = re.sub(r"\[\w{0,8}\]$", "", normalize("NFKC", str(name)).strip())
     return re.sub(r"[\W_]+", "", name).lower()
 
 
-# what a field is called, by the kind of the name: the first that a table has counts, and of those in
-# one line it may have one only; case and signs do not count
+# field → names in order of preference; a table may have only one of those joined by |; case and
+# punctuation do not matter
 KNOWN: dict[str, tuple[str, ...]] = {
     "title": (
         "title",
@@ -67,7 +68,7 @@ GROUPS = {
     field: [[*map(plain, group.split("|"))] for group in groups] for field, groups in KNOWN.items()
 }
 FLAT = {field: [*chain.from_iterable(groups)] for field, groups in GROUPS.items()}
-# of questions, and of what stands beside either
+# names for questions, and for other columns of papers or questions
 _OTHERS = (
     "question|answer|questions|answers|prompt|response|completion|instruction|input|output|context"
     "|messages|conversations|query|problem|solution|frage|antwort|réponse|pregunta|respuesta|domanda"

@@ -1,7 +1,7 @@
 """OpenAlex: works of a venue and year, and single abstracts.
 
-``$OPENALEX_API_KEY`` is the key, which is free; without it the day's budget is small. A work by its
-DOI costs nothing, a page of a listing little, a search for a title ten times as much.
+``$OPENALEX_API_KEY`` is the key, which is free; without it the daily budget is small. A lookup by
+DOI is free, a page of a listing costs little, a title search ten times as much.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def list_documents(
     """The works of a source and year, with the abstracts that OpenAlex has; see Service.listing.
 
     Raises:
-        CollectError: no source or several have the name.
+        CollectError: no source has the name, or several have it.
     """
     if source.issn:
         where = f"primary_location.source.issn:{source.issn.upper()}"
@@ -52,7 +52,7 @@ def list_documents(
 
 
 def abstract_of(work: Work) -> str:
-    """The text of ``abstract_inverted_index``: the words in the order of their places."""
+    """The text of ``abstract_inverted_index``: its words ordered by position."""
     index = work.get("abstract_inverted_index")
     placed = [
         (place, str(word))
@@ -66,7 +66,7 @@ def abstract_of(work: Work) -> str:
 
 
 def _source_named(session: PoliteSession, source: OpenAlexSource, refresh: bool) -> str:
-    """The OpenAlex id of the source with a name or abbreviation."""
+    """The OpenAlex id of the one source with a name or abbreviation; raises CollectError."""
     fields = "id,display_name,alternate_titles,abbreviated_title,works_count"
     asked = {"search": source.venue, "select": fields, "per_page": 25}
     _, found = SERVICE.works(session, url_of(f"{source.url}/sources", asked), refresh)
@@ -80,7 +80,7 @@ def _source_named(session: PoliteSession, source: OpenAlexSource, refresh: bool)
         fits = [normalised(str(name or "")) == wanted for name in names]
         alike += [item] if any(fits) else []
         exact += [item] if fits[0] else []
-    # of several with the abbreviation the one of that very name
+    # of several with the abbreviation, the one with exactly that name
     chosen = exact if len(exact) == 1 else alike
     if len(chosen) == 1:
         return _bare_id(chosen[0])
@@ -136,6 +136,6 @@ SERVICE = Service(
     total_at=("meta", "count"),
     cursor_at=("meta", "next_cursor"),
     first="*",
-    # neither the key nor who asks belongs into a cache's file names
+    # neither key nor contact may be in the cache's file names
     secret=lambda session, url: {**key_of(url, KEY, "api_key"), **mailto(session)},
 )

@@ -1,8 +1,8 @@
 """Ready-made pairs: translations, problems and their solutions, exams.
 
-They stand in local tables, or in data sets of the Hugging Face Hub at a pinned revision. These are
-read from data files alone, by ``datasets``: it runs no code of a repository. What has been
-downloaded stays in ``HF_HOME``; a listing of the same revision then needs no network.
+They come from local tables, or from data sets of the Hugging Face Hub at a pinned revision. The
+latter are read by ``datasets`` from data files only: no code of a repository is run. Downloads stay
+in ``HF_HOME``; listing the same revision again needs no network.
 """
 
 import logging
@@ -33,7 +33,7 @@ from papertune.study.settings.qa import HubDatasetSource, PairsSource, TableSour
 
 log = logging.getLogger("papertune")
 
-TITLE = 100  # characters of a question that stand for a title where there is none
+TITLE = 100  # characters of a question that serve as a title if there is none
 FORMATS = ("parquet", "json", "csv")
 HUB = "https://huggingface.co/datasets"
 
@@ -44,7 +44,7 @@ def read(source: PairsSource, year: int) -> Iterator[Run]:
     """The pairs of a local table, in its order.
 
     Raises:
-        CollectError: the file cannot be read, or a column that was named is not in it.
+        CollectError: the file cannot be read, or lacks a column that the settings name.
     """
     for path in source.files_of(year):
         fixed = year if "{year}" in source.path else None
@@ -54,11 +54,11 @@ def read(source: PairsSource, year: int) -> Iterator[Run]:
 
 
 def read_hub(source: HubDatasetSource, year: int) -> Iterator[Run]:
-    """The pairs of a split of a data set, in its order; its rows are on disk, not in memory.
+    """The pairs of a data set's split, in its order; its rows stay on disk.
 
     Raises:
-        CollectError: the Hub cannot be reached, or there is no such data set, revision,
-            configuration, split or column, or it has no data files that can be read.
+        CollectError: the Hub cannot be reached; there is no such data set, revision, configuration,
+            split or column; or it has no readable data files.
     """
     place = "/".join(filter(None, (HUB, source.dataset, "viewer", source.config, source.split)))
     name = "/".join(filter(None, ("hub", source.dataset, source.config, source.split)))
@@ -72,7 +72,16 @@ def rows_in_runs(
     rows: Iterable[tuple[int, Any]],
     fixed: int | None = None,
 ) -> Iterator[Run]:
-    """The pairs of all years; a table's place is for people, its name for ids; ``fixed`` is a year."""
+    """The pairs of all years.
+
+    Args:
+        place: The table's path or url, for messages.
+        name: The table's name, for ids.
+        fixed: The year of all rows, if it is not in them.
+
+    Raises:
+        CollectError: no row has a column that the settings name.
+    """
     needed = {*filter(None, source.columns.identity().values()), *source.where}
     unseen, first = needed, Row()
     for run in runs(rows):
@@ -125,7 +134,7 @@ def _pair(
     for column in (columns.question, columns.answer):
         turn = column.rpartition(".")[0]  # messages.0 of messages.0.content
         if turn and is_of_system(value_of(row, turn)):
-            detail = f"{column} is what the system says; set columns: {{messages: {turn[:-2]}}}"
+            detail = f"{column} is a system turn; set columns: {{messages: {turn[:-2]}}}"
             return Rejection("list", key, "system_turn", detail)
     for part in ("question", "answer", "context", "title", "id", "category", "entry_point"):
         column = getattr(columns, part)
@@ -135,7 +144,7 @@ def _pair(
         if text is None:
             detail = f"{column} is no text{within(value_of(row, column), column)}"
             return Rejection("list", key, "bad_row", detail)
-        # a table's words for nothing are no answer, and None may be one
+        # placeholders for missing values are no answers, but None may be one
         if part in ("question", "answer") and is_missing(text):
             return Rejection(
                 "list", key, f"no_{part}", f"{column} is {text!r}" if text else f"{column} is empty"
@@ -151,7 +160,7 @@ def _pair(
     except (TypeError, ValueError, OverflowError):
         score = math.nan
     question = "\n".join(filter(None, (texts["context"], texts["question"])))
-    # an id of the table's own stays when a pair is corrected
+    # an id in the table is kept when a pair is corrected
     identity = texts["id"] or fingerprint([question, texts["answer"], *turns])
     text = texts["answer"]
     if source.characters == "ascii":
@@ -176,19 +185,19 @@ def _pair(
 
 
 def _program(value: Any) -> str:
-    """A program, or one of a list of lines such as tests; empty where it is none."""
+    """A program as text, joined if given as a list of lines; empty if it is no text."""
     lines = value if isinstance(value, list) else [value]
     texts = [text_in(line) for line in lines]
     return "\n".join(text for text in texts if text)
 
 
 def is_value(value: Any, wanted: Any) -> bool:
-    """Equal, also as text: a CSV file has no numbers."""
+    """Whether two values are equal, or equal as text: a CSV file has no numbers."""
     return value == wanted or (value is not None and str(value).lower() == str(wanted).lower())
 
 
 def rows_of_hub(source: OfHub) -> Any:
-    """The rows of a split of a data set, on disk; raises as :func:`read_hub`."""
+    """The rows of a data set's split, on disk; raises like :func:`read_hub`."""
     import datasets
     from datasets import exceptions as known
     from huggingface_hub import constants
@@ -216,14 +225,14 @@ def rows_of_hub(source: OfHub) -> Any:
             hint = f"agree on the page of {source.dataset}, then set HF_TOKEN in the environment"
     except (known.DatasetGenerationError, ArrowInvalid) as error:
         what = f"its files cannot be read ({_line(error.__cause__ or error)})"
-        hint = "download them again (HF_HOME has what came), or choose another revision"
+        hint = "delete the downloads in HF_HOME and try again, or choose another revision"
     except (known.DataFilesNotFoundError, RuntimeError) as error:  # the latter refuses scripts
-        what = f"no data files that can be read ({_line(error)})"
+        what = f"no readable data files ({_line(error)})"
         hint = (
             f"data sets must be {', '.join(FORMATS)} files; many others have a copy as Parquet: "
             "take the commit of the branch refs/convert/parquet as revision"
         )
-    except ValueError as error:  # no such configuration; the message names those that are
+    except ValueError as error:  # no such configuration; the message names the existing ones
         what = f"cannot be loaded ({_line(error)})"
         hint = "set config and split to what the data set has"
     except OSError as error:
@@ -233,9 +242,9 @@ def rows_of_hub(source: OfHub) -> Any:
 
 
 def _unfit(source: OfHub, builder: Any) -> tuple[str, str]:
-    """Why nothing should be downloaded, and what to do."""
+    """Why the data set cannot be used (before it is downloaded), and a hint; empty if it can."""
     kind = type(builder).__module__.rpartition(".")[2]
-    cached = kind == "cache"  # of an earlier listing, as the Hub cannot be reached
+    cached = kind == "cache"  # from an earlier listing, as the Hub cannot be reached
     splits = [str(name) for name in (builder.info.splits if cached else builder.config.data_files)]
     if kind not in FORMATS and not cached:
         return f"its data files are of kind {kind}", f"only {', '.join(FORMATS)} are read"

@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from papertune.collect.web.session import PoliteSession
     from papertune.study.settings.listings import PdfsSource
 
-_SAME = 0.9  # of two titles of one number
+_SAME = 0.9  # least similarity of the titles of two files with the same number
 
 
 def list_documents(
     session: PoliteSession, source: PdfsSource, year: int, *, refresh: bool = False
 ) -> Iterator[Document | Rejection]:
-    """The PDFs of a year, in the order of their names; without ``{year}`` in the path of year 0.
+    """The PDFs of a year, in the order of their names; without ``{year}`` in the path, of year 0.
 
-    A document's id comes from its path within the folder, so that a corrected file is the same
+    A document's id is made of its path within the folder, so that a corrected file is the same
     document with another text; its category is the first folder of that path.
 
     Raises:
@@ -53,7 +53,7 @@ def list_documents(
 
 
 def look(source: PdfsSource, year: int) -> None:
-    """Whether there are PDFs; raises as :func:`list_documents`."""
+    """Check that there are PDFs; raises like :func:`list_documents`."""
     pdfs_of(source, year)
 
 
@@ -70,7 +70,7 @@ def pdfs_of(source: PdfsSource, year: int) -> tuple[Path, list[Path]]:
     else:
         folder = Path(os.path.dirname(re.split(r"[*?[]", pattern)[0]) or ".")
         found = [Path(name) for name in glob.glob(pattern, recursive=True)]
-    # some systems leave companions of files behind: ._paper.pdf
+    # some systems write companion files: ._paper.pdf
     files = sorted(path for path in found if not path.is_dir() and not path.name.startswith("."))
     if not files:
         here = Path(pattern).is_dir() or glob.has_magic(pattern)
@@ -84,12 +84,12 @@ def pdfs_of(source: PdfsSource, year: int) -> tuple[Path, list[Path]]:
 
 
 class _Read:
-    """Which files say the same; the one with the shortest path is the document: copies get longer names."""
+    """Finds duplicate files, and keeps the one with the shortest path: copies get longer names."""
 
     def __init__(self, files: list[Path]) -> None:
         self.papers: dict[str, list[tuple[str, Path]]] = {}
         self.twins: dict[Path, Path] = {}
-        there = [path for path in files if path.is_file()]  # links may lead nowhere
+        there = [path for path in files if path.is_file()]  # symbolic links may be broken
         sizes = Counter(path.stat().st_size for path in there)
         first: dict[str, Path] = {}
         for path in sorted(there, key=lambda one: (len(str(one)), one)):
@@ -101,7 +101,7 @@ class _Read:
                     self.twins[path] = other
 
     def paper_of(self, path: Path, paper: Paper) -> Path | None:
-        """The file of the same number and title that came before: errata and supplements differ in one."""
+        """The earlier file with this number and title; errata and supplements differ in one."""
         known = self.papers.setdefault(paper.number, []) if paper.number else []
         for title, other in known:
             if similarity(title, paper.title) > _SAME:
@@ -129,7 +129,7 @@ def _document(
         )
         paper = Paper(**made)
         if not paper.text:
-            reason, detail = "no_abstract", "none was found on its first pages"
+            reason, detail = "no_abstract", "its first pages have no abstract that was recognised"
         elif source.part == "abstract" and is_cut(paper.text):
             reason, detail = "truncated", paper.text[-200:]
         elif twin := read.paper_of(path, paper):
@@ -140,7 +140,7 @@ def _document(
         reason, detail = "unreadable", error.strerror or str(error)
     if reason:
         return Rejection("list", str(path), reason, detail)
-    # the year's folder may bear any name: the same file of two years is two documents
+    # the name of the year's folder does not matter; the same file in two years is two documents
     identity = document_id(f"pdf:{quote(f'{year}/{name}' if year else name)}")
     category = flat(composed(name.rpartition("/")[0].partition("/")[0]))
     return Document(

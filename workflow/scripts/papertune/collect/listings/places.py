@@ -1,4 +1,4 @@
-"""Where in the rows of a table of pairs something stands, and what a table's columns suggest."""
+"""Paths to values in the rows of a table of pairs, and suggestions for ``source.columns``."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from papertune.collect.listings.messages import is_turn
 
 Row = dict[str, Any]
-# what the columns of widely used sets mean, as settings
+# settings for the columns of widely used data sets
 _KNOWN = (
     {"question": "instruction", "context": "input", "answer": "output"},
     {"question": "instruction", "context": "context", "answer": "response"},
@@ -30,7 +30,7 @@ _KNOWN = (
 
 
 def value_of(row: Row, column: str) -> Any:
-    """A row's value; ``translation.en`` and ``answers.0`` lead into objects and lists."""
+    """A row's value at a path: ``translation.en`` and ``answers.0`` lead into objects and lists."""
     if column in row:
         return row[column]
     value: Any = row
@@ -45,7 +45,7 @@ def value_of(row: Row, column: str) -> Any:
 
 
 def places(row: Row) -> Iterator[str]:
-    """The columns of a row as settings name them, with the fields of objects and of lists' firsts."""
+    """A row's columns as settings name them, with fields of objects and of lists' first items."""
     for name, value in row.items():
         if isinstance(value, dict):
             yield from (f"{name}.{inner}" for inner in places(value))
@@ -63,7 +63,7 @@ def places(row: Row) -> Iterator[str]:
 
 
 def within(value: Any, column: str) -> str:
-    """Where texts are in a column that is none itself, for people."""
+    """The end of a message: where a column that is no text has texts; else an empty string."""
     if isinstance(value, list) and value and is_turn(value[0]):
         return f": set columns: {{messages: {column}}}"
     names = [name for name in places({column: value}) if name != column]
@@ -71,7 +71,7 @@ def within(value: Any, column: str) -> str:
 
 
 def suggested(row: Row) -> str:
-    """What columns to set, for people, where a row has those of a set that is widely used."""
+    """The end of a hint: the settings for a widely used data set with these columns; else empty."""
     for name, value in row.items():
         if isinstance(value, list) and value and is_turn(value[0]):
             return f", that is columns: {{messages: {name}}}"

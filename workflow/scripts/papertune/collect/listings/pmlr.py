@@ -1,7 +1,7 @@
 """Volume pages of the Proceedings of Machine Learning Research.
 
-All volumes are served in one shape, ``div.paper``; earlier ones, and copies of the time when they
-lay with JMLR, name their papers in ``dl dt`` with the links in ``dd``.
+All volumes are now served with ``div.paper``. Early ones, and copies from their time at JMLR, have
+the papers in ``dl dt`` and the links in ``dd``.
 """
 
 import re
@@ -26,7 +26,7 @@ def read_volumes(
     """The papers of a year's volumes.
 
     Raises:
-        CollectError: no volume is given for the year, or a volume's page cannot be had, is a
+        CollectError: no volume is given for the year, or a volume's page cannot be fetched, is a
             challenge, or lists no paper.
     """
     if not source.volumes.get(year):
@@ -53,7 +53,7 @@ def read_volumes(
 
 
 def papers_of(html: str, base: str) -> list[tuple[str, str]]:
-    """Titles and pages of a volume's papers, in the order of its page, which lies at ``base``."""
+    """(title, url) of a volume's papers, in the order of its page, whose url is ``base``."""
     page, papers = BeautifulSoup(html, "lxml"), []
     for paper in page.select("div.paper, li.paper"):
         heading = paper.select_one(".title, h3, h4")
@@ -66,7 +66,7 @@ def papers_of(html: str, base: str) -> list[tuple[str, str]]:
 
 
 def _landing(links: list[Tag], base: str) -> str:
-    """The page with the abstract: the link that says so, else the first page among the links."""
+    """The page with the abstract: the link named so, else the first link to a page."""
     places = [
         (clean(link.get_text()).strip("[] ").lower() in ("abs", "abstract"), place)
         for link in links
@@ -75,6 +75,6 @@ def _landing(links: list[Tag], base: str) -> str:
     named = [place for says, place in places if says and not urlsplit(place).path.endswith(".pdf")]
     pages = [place for _, place in places if urlsplit(place).path.endswith(".html")]
     landing = next(iter([*named, *pages]), "")
-    # old pages call their own site http: one paper must not have two addresses
+    # old pages link to their own site by http: one paper must not have two urls
     secure = base.startswith("https://") and host_of(base) == host_of(landing)
     return re.sub(r"^http:", "https:", landing) if secure else landing

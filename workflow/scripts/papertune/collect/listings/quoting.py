@@ -1,28 +1,30 @@
-"""Whether the cells of a table parted by tabs are quoted: corpora of sentences are not, and begin cells
-with quotes of their own; Excel and pandas quote a cell only where something in it asks for it.
+"""Tell whether the cells of a tab-separated table are quoted.
+
+Corpora of sentences are not, and cells may begin with quotes of the text; Excel and pandas quote
+only the cells that need it.
 """
 
 import csv
 import re
 
-# a cell within quotes, whose own are doubled
-FEWEST = 3  # rows that tell something
+FEWEST = 3  # rows that are needed for a judgement
+# a quoted cell, with its own quotes doubled
 _WRAPPED = re.compile(r'(?:^|(?<=\t))"((?:[^"\t]|"")*+)"(?=\t|\r|\n|\Z)', re.MULTILINE)
 
 
 def is_quoted(text: str, columns: int) -> bool:
-    """Whether all quotes in the beginning of a table are those of quoted cells, and some must be.
+    """Whether all quotes at the beginning of a table enclose cells, and some certainly do.
 
     Args:
         text: The first rows, the last perhaps cut.
-        columns: How many its header names.
+        columns: The number of names in the header.
     """
     text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1] or text
     wrapped = _WRAPPED.findall(text)
     rest = _WRAPPED.sub("", text)
     if not wrapped or '"' in rest:
         return False
-    # Excel quotes each cell with a comma, and no other but for quotes and lines of its own
+    # Excel quotes each cell with a comma, a quote or a line break, and no other
     as_excel = all(re.search(r'[,"\r\n]', cell) for cell in wrapped) and "," not in rest
     if not (as_excel or _by_column(text) or any(re.search(r'"|[\r\n]', cell) for cell in wrapped)):
         return False

@@ -1,6 +1,6 @@
-"""Rows of local tables, one at a time or in runs: CSV, TSV, JSONL, JSON, Parquet and Excel's.
+"""Rows of local tables, one at a time or in runs: CSV, TSV, JSONL, JSON, Parquet and Excel.
 
-Python's own readers know the line that a row stands in, and leave ``007`` and ``nan`` as they are.
+Python's own readers give each row's line number, and leave ``007`` and ``nan`` unchanged.
 """
 
 import gzip
@@ -26,7 +26,7 @@ from papertune.sentences import composed, edged
 from papertune.study.nearby import files_in, near_names
 
 Row = dict[str, Any]
-Numbered = tuple[int, Row | str]  # a line (in Parquet a row), and what is there or is wrong with it
+Numbered = tuple[int, Row | str]  # number of the line (in Parquet of the row); row, or its error
 
 AGAIN = "get the file again"
 OTHERS = {
@@ -35,23 +35,23 @@ OTHERS = {
     **dict.fromkeys((".bib", ".bibtex"), SIGNS["bibtex"].hint),
     **dict.fromkeys((".ris", ".nbib", ".enw", ".ciw"), SIGNS["ris"].hint),
 }
-FEWEST, RUN, LARGEST = 256, 1024, 2**22  # rows of a run, at least and about; and its bytes, at most
+FEWEST, RUN, LARGEST = 256, 1024, 2**22  # rows of a run: minimum, average; bytes of a run: maximum
 
 
 @dataclass(slots=True)
 class Run:
-    """Neighbouring rows of a table, of which nobody has made items yet.
+    """Consecutive rows of a table, which are not yet items.
 
-    ``said`` is a digest of what they say, wherever they begin; a table is cut into runs by what its
-    rows say, so that one more, or another, makes one or two other runs and no more.
+    ``said`` is a digest of their content, whatever line they begin in. A table is cut into runs by
+    the content of its rows, so that an added or changed row changes one or two runs only.
     """
 
-    rows: list[tuple[int, Any]]  # a line and what stands there: bytes of JSON, a row, what is wrong
+    rows: list[tuple[int, Any]]  # line number; bytes of JSON, a row, or what is wrong
     said: str
-    place: str = ""  # of the table, for people
-    make: Callable[["Run"], Iterable[Any]] = iter  # what becomes of its rows
-    unseen: set[str] = field(default_factory=set)  # columns that none of its rows was seen to have
-    last: bool = False  # nobody wants more of the table
+    place: str = ""  # the table's path or url, for messages
+    make: Callable[["Run"], Iterable[Any]] = iter  # makes the items of its rows
+    unseen: set[str] = field(default_factory=set)  # columns that none of its rows was found to have
+    last: bool = False  # set when no further rows of the table are wanted
 
     def __iter__(self) -> Iterator[Numbered]:
         for line, raw in self.rows:
@@ -59,7 +59,7 @@ class Run:
 
 
 def runs(rows: Iterable[tuple[int, Any]]) -> Iterator[Run]:
-    """Rows as they stand in a table, in runs."""
+    """The rows of a table, in order, grouped into runs."""
     some: list[tuple[int, Any]] = []
     total, size = sha256(), 0
     for line, raw in rows:
@@ -76,17 +76,17 @@ def runs(rows: Iterable[tuple[int, Any]]) -> Iterator[Run]:
 
 
 def raw_rows(path: Path, encoding: str = "") -> Iterator[tuple[int, Any]]:
-    """Lines and rows of a table, those of JSONL in bytes; a text says what is wrong with a row.
+    """Line number and row of each row of a table: a dict, bytes (JSONL), or text about an error.
 
-    Its name ends in one of ``READERS``, a text's perhaps with ``.gz``; whether it is packed tell its
-    bytes. The cells of a CSV are parted by
-    commas, semicolons, tabs or bars, whatever its header has most or its first line names.
+    The file's name ends in one of ``READERS``, for text files also with ``.gz``; its bytes tell
+    whether it is compressed. A CSV's separator is the comma, semicolon, tab or bar that its header
+    has most, or that its first line names.
 
     Args:
-        encoding: Of a text without a mark; if not given it is UTF-8, or what it certainly is.
+        encoding: Of a text without a byte order mark; if not given, UTF-8 or as detected.
 
     Raises:
-        CollectError: there is no such file, it is of another kind, or broken as a whole.
+        CollectError: the file is missing, of another kind, or broken as a whole.
     """
     said = path.suffix.lower() == ".gz"
     kind = Path(path.stem if said else path).suffix.lower()
@@ -106,10 +106,10 @@ def raw_rows(path: Path, encoding: str = "") -> Iterator[tuple[int, Any]]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Within, what a file of the user's cannot be read for is an error that says so.
+    """In the context, errors from reading a user's file become CollectErrors for people.
 
     Raises:
-        CollectError: it is not there, cannot be read, is not UTF-8 or packed badly.
+        CollectError: the file is missing, unreadable, not UTF-8, or badly compressed.
     """
     try:
         yield
@@ -118,7 +118,7 @@ def reading(path: Path) -> Iterator[None]:
         what = f"not UTF-8: {said!r}"
         if read := readings(error.object, error.start):
             what += f" (that is, in {read})"
-        hint = "save it as UTF-8; for a file of the source, source.encoding may say what it is in"
+        hint = "save it as UTF-8; for a file of the source, source.encoding may name its encoding"
     except zlib.error as error:
         what, hint = f"broken gzip ({error})", AGAIN
     except FileNotFoundError:
@@ -133,15 +133,15 @@ def reading(path: Path) -> Iterator[None]:
     except gzip.BadGzipFile as error:
         what, hint = f"broken gzip ({error})", AGAIN
     except OSError as error:
-        what, hint = f"cannot read the file: {error.strerror or error}", "see that you may read it"
+        what, hint = f"cannot read the file: {error.strerror or error}", "check its permissions"
     else:
         return
     raise CollectError(what, where=str(path), hint=hint)
 
 
 def text_in(value: Any) -> str | None:
-    """A value as text, its lines kept; None where it is none."""
-    if value is None or value != value:  # not a number, which tables make of nothing
+    """A value as text, with its line breaks; None if it is no text or number."""
+    if value is None or value != value:  # NaN, by which tables show missing values
         return ""
     if isinstance(value, bool | int | float):
         return str(value)
@@ -213,7 +213,7 @@ def _parquet(stream: BinaryIO, path: Path, encoding: str) -> Iterator[Numbered]:
 READERS = {".csv": _text, ".json": _json, ".jsonl": _lines, ".ndjson": _lines,
            ".parquet": _parquet, ".tab": _text, ".tsv": _text, ".txt": _text,
            ".xlsx": _workbook}  # fmt: skip
-# what their files may be by their first bytes
+# ending → kinds that such a file may be by its first bytes
 _TEXT, _JSON = ("gzip", "empty"), ("gzip", "json")
 MAY_BE = {**dict.fromkeys((".csv", ".tab", ".tsv", ".txt"), _TEXT), ".json": _JSON,
           **dict.fromkeys((".jsonl", ".ndjson"), (*_JSON, "empty")), ".parquet": ("parquet",),

@@ -1,8 +1,8 @@
 """Semantic Scholar: papers of a venue and year, and single abstracts.
 
-``$S2_API_KEY`` is the key (one request a second); without one everybody shares one limit, and 429 is
-common. Some publishers do not let it pass abstracts on: those are missing, and the ``tldr`` that a
-model wrote is no abstract.
+``$S2_API_KEY`` is the key (one request a second); without one all users share one limit, and status
+429 is common. Abstracts that publishers do not let it share are missing; the ``tldr``, which a
+model wrote, is no abstract.
 """
 
 import re
@@ -29,7 +29,7 @@ _ELIDED = re.compile(
 def list_documents(
     session: PoliteSession, source: SemanticScholarSource, year: int, *, refresh: bool = False
 ) -> Iterator[Document | Rejection]:
-    """The papers of a venue and year, with the abstracts that it may pass on; see Service.listing."""
+    """The papers of a venue and year, with the abstracts that it has; see Service.listing."""
     asked = {"venue": source.venue, "year": year, "fields": LISTED}
     if source.query:
         asked["query"] = source.query
@@ -42,7 +42,7 @@ def list_documents(
 
 
 def _paper(work: Work) -> Paper:
-    """A paper with its abstract alone: no ``tldr``, and no notice that the publisher keeps it."""
+    """A paper with its abstract, but no ``tldr``, and no notice that the publisher withholds it."""
     ids = {name: str(given or "") for name, given in (work.get("externalIds") or {}).items()}
     doi, title = doi_of(ids.get("DOI", "")), clean(str(work.get("title") or ""))
     text = clean(str(work.get("abstract") or ""))
@@ -69,8 +69,9 @@ def _known(doi: str, number: str) -> str:
 
 SERVICE = Service(
     "Semantic Scholar",
-    f"it does not know the key, or everybody without one is asking: set {KEY} (a key is free at "
-    "semanticscholar.org/product/api), or run again later; what was found so far is kept",
+    f"it does not know the key, or the limit that users without one share is reached: set {KEY} (a "
+    "key is free at semanticscholar.org/product/api), or run again later; what was found so far is "
+    "kept",
     found_by="semantic_scholar",
     known=_known,
     search=lambda words: url_of("/paper/search/match", {"query": words, "fields": LOOKED_UP}),

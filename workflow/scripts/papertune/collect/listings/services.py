@@ -1,4 +1,4 @@
-"""What scholarly APIs answer: asked for with their manners, read as what they promise, judged."""
+"""Scholarly APIs: send requests as each asks for, read and check their answers."""
 
 import logging
 import re
@@ -24,7 +24,7 @@ from papertune.study.settings.scholarly import Lookups
 
 log = logging.getLogger("papertune")
 
-NOT_GIVEN = "not_given"  # works that a service counts and does not give
+NOT_GIVEN = "not_given"  # works that a service counts but does not return
 REFUSED = ("http_401", "http_402", "http_403")
 UNKNOWN = ("http_400", "http_404", "api_error")
 USED_UP = re.compile(
@@ -34,11 +34,11 @@ USED_UP = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """What an answer says of a paper; ``reason`` says why it is none, ``told`` what shows it."""
+    """A paper in an answer; ``reason`` is why it is rejected, ``told`` the evidence."""
 
     key: str
-    titles: list[str]  # the last is the fullest
-    year: Any  # a number or digits; None where it is not to be compared
+    titles: list[str]  # the last is the most complete
+    year: Any  # a number or digits; None if it is not to be compared
     text: str
     doi: str = ""
     url: str = ""
@@ -46,7 +46,7 @@ class Paper:
     told: Any = None
 
     def item(self, year: int) -> Document | Rejection:
-        """The paper as an entry of a year's listing, with its abstract if that is whole."""
+        """The paper as an entry of a year's listing, with its abstract if that is complete."""
         title, reason, told = self.titles[-1], self.reason, self.told
         if title and not reason and whole_number(self.year) not in (year, None):
             reason, told = "other_year", self.year
@@ -57,7 +57,7 @@ class Paper:
         return entry_item(self.key, title, year, doi=self.doi, url=self.url, text=text)
 
     def outcome(self, found_by: str) -> Outcome:
-        """The paper as what looking it up gave; a text that is cut off is said to be."""
+        """The paper as the outcome of a lookup; a truncated text has the reason ``truncated``."""
         text = own_abstract(self.text, self.titles[-1])
         if self.reason or not is_abstract(text):
             return Outcome(reason=self.reason or "no_abstract")
@@ -66,35 +66,35 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """An API: how it is asked, and where its answers say what.
+    """An API: how to send requests, and where to find values in its answers.
 
-    ``works_at``, ``total_at``, ``cursor_at`` and ``one_at`` are where in an answer the works, their
-    number, the mark of the next page and a single work stand, which is empty where it is not known.
-    Without ``cursor_at`` the mark of a page is how many works come before it.
+    ``works_at``, ``total_at``, ``cursor_at`` and ``one_at`` are the paths in an answer to the
+    works, their total number, the cursor of the next page and a single work (empty if unknown).
+    Without ``cursor_at`` a page's cursor is its offset.
     """
 
     name: str  # for people
-    hint: str  # what to do when it will not answer any more
-    otherwise: str = ""  # what to do in its place when it gives no answers
-    asking: str = "open the url in a browser: it says what is wrong"  # of a query it refuses
-    narrowing: str = ""  # how to ask for fewer
+    hint: str  # what to do when it refuses further requests
+    otherwise: str = ""  # an alternative if it does not answer
+    asking: str = "open the url in a browser: it says what is wrong"  # hint for a refused query
+    narrowing: str = ""  # how to make the query narrower
     found_by: str = ""  # its name in the settings of lookups
-    known: Callable[[str, str], str] = lambda doi, number: ""  # where a DOI or arXiv's number is
-    search: Callable[[str], str] = lambda words: ""  # where words of titles are searched for
+    known: Callable[[str, str], str] = lambda doi, number: ""  # path of a DOI or arXiv number
+    search: Callable[[str], str] = lambda words: ""  # path of a search by words of a title
     read: Callable[[str], Work | None] = json_object
-    apart: bool = False  # it is read in a child: what is no JSON
+    apart: bool = False  # whether answers are read in a child process, as they are not JSON
     paper: Callable[[Work], Paper] = lambda work: Paper("", [""], None, "")
     works_at: tuple[str, ...] = ()
     total_at: tuple[str, ...] = ()
     cursor_at: tuple[str, ...] = ()
     one_at: tuple[str, ...] = ()
     error_at: str = ""
-    first: str = "0"  # the mark of the first page
-    most: int = 0  # works that it gives of one query, if there is a limit
-    tries: int = 1  # how often a page is asked for that is empty though there is more
-    empty_is_404: bool = False  # a search that finds nothing
-    explains: bool = False  # its module says what a status 400 means
-    # what goes with a request for a url
+    first: str = "0"  # the cursor of the first page
+    most: int = 0  # works that it returns for one query, if there is a limit
+    tries: int = 1  # requests for a page that is empty although there are more
+    empty_is_404: bool = False  # whether a search without hits has status 404
+    explains: bool = False  # whether its module explains status 400
+    # url → headers, and secret query parameters
     headers: Callable[[str], dict[str, str]] = lambda url: {}
     secret: Callable[[PoliteSession, str], dict[str, str]] = lambda session, url: {}
 
@@ -102,9 +102,9 @@ class Service:
         """An answer as a JSON object.
 
         Raises:
-            HostStopped: the service refuses the key, says that its limit is used up, or a page for
-                people came in place of the answer; says what to do.
-            PageError: this answer cannot be had, is broken or an error; others may be had.
+            HostStopped: the service refuses the key, its limit is used up, or a web page came in
+                place of the answer.
+            PageError: this answer cannot be fetched, is broken or an error; others may be fine.
         """
         how = {"headers": self.headers(url) or None, "secret": self.secret(session, url) or None}
         try:
@@ -126,13 +126,13 @@ class Service:
             )
         if answer is None:
             raise self.no_answer(session, url, text)
-        # some say so with status 200
+        # some report errors with status 200
         message = answer.get("message")
         message = isinstance(message, str) and message  # Crossref's is the answer
         words = (answer.get(self.error_at), answer.get("error"), message)
         if said := str(next(filter(None, words), "")):
             session.cache.forget(url)
-            what, hint = f"{self.name} says: {said}", "look at the query in the url"
+            what, hint = f"{self.name} says: {said}", "check the query in the url"
             if USED_UP.search(said):
                 raise session.stop(url, what, self.hint)
             raise PageError(url, "api_error", what, passing=True, hint=hint)
@@ -147,13 +147,13 @@ class Service:
         search: bool = False,
         following: bool = False,
     ) -> tuple[Work, list[Work]]:
-        """An answer and the works in it; those that are not to be shown are null.
+        """An answer and the works in it; works that may not be shown are null.
 
-        Where works came before, a ``following`` page may have nothing in their place.
+        A ``following`` page may lack the list of works.
 
         Raises:
-            CollectError: the query is not understood, or no such service answers there; a single
-                ``search`` that is not understood is a PageError, the outcome of that document.
+            CollectError: the service rejects the query, or is not at that url; for a ``search`` of
+                one document, a rejected query is a PageError.
         """
         try:
             answer = self.ask_json(session, url, refresh)
@@ -182,15 +182,15 @@ class Service:
         refresh: bool,
         best_first: str = "",
     ) -> Iterator[Document | Rejection]:
-        """What a listing has, page by page; where works are missing at its end, a rejection says so.
+        """The items of a listing, page by page; if works are missing at its end, also a rejection.
 
-        ``url`` makes the url of a page from its mark, ``item`` an entry of a work. ``best_first``
-        is for a search that finds more than was meant, the best first: a page of nothing but
-        rejections for this reason is its last.
+        ``url`` makes the url of a page from its cursor, ``item`` an item from a work.
+        ``best_first`` is for a fuzzy search with the best matches first: a page with only
+        rejections for this reason is the last.
 
         Raises:
-            CollectError: an answer cannot be had, there are more works than are given of one query,
-                or not one of them comes.
+            CollectError: an answer cannot be fetched, there are more works than the service returns
+                for one query, or none of them is returned.
         """
         seen, total, mark, marks, place = 0, 0, self.first, set[str](), ""
         before: list[Work] = []
@@ -206,7 +206,7 @@ class Service:
             if total > self.most > 0:
                 seen = self.most
                 break
-            if works == before:  # what does not page gives the same for ever
+            if works == before:  # a service that ignores the cursor repeats its first page
                 break
             before = works
             numbered = enumerate(works, start=seen + 1)
@@ -229,16 +229,17 @@ class Service:
         hint = " or ".join(filter(None, ("run again later", self.narrowing)))
         if seen in (0, self.most):
             raise CollectError(what, where=place, hint=hint)
-        session.cache.forget(place)  # the others may come when it is asked again
-        log.warning("%s; `snakemake refresh` asks again: %s", what, place)
+        session.cache.forget(place)  # another request may return the others
+        log.warning("%s; `snakemake refresh` requests them again: %s", what, place)
         yield Rejection("list", self.name, NOT_GIVEN, what)
 
     def resolve(self, session: PoliteSession, document: Document, lookups: Lookups) -> Outcome:
-        """The abstract of one paper: by an identifier, else (or where that is not known) by title.
+        """Look up the abstract of one paper by an identifier, or else by title.
 
         Returns:
-            Reasons: ``not_found``, ``other_title``, ``no_abstract``, ``truncated`` (with the text),
-            ``withdrawn``, ``no_doi`` where there is neither an identifier nor a title to search by.
+            The outcome, with one of the reasons ``not_found``, ``other_title``, ``no_abstract``,
+            ``truncated`` (with the text), ``withdrawn``, or ``no_doi`` if there is neither an
+            identifier nor a title to search by.
         """
         base = getattr(lookups, self.found_by)
         doi = document.doi or doi_of(document.url)
@@ -278,15 +279,15 @@ class Service:
         return read
 
     def no_answer(self, session: PoliteSession, url: str, said: str) -> HostStopped | PageError:
-        """The error for what is no answer of the service; it is not kept in the cache."""
+        """The error for a text that is no answer of the service; removes it from the cache."""
         session.cache.forget(url)
         start = " ".join(said.split())[:80]
         if re.match(r"\s*<(?:!doctype\s+html|html|head|body|title)\b", said, re.IGNORECASE):
             return session.stop(
                 url,
-                f"a page for people in place of {self.name}'s answer: {start!r}",
-                "open the url in a browser. A login page or a proxy's notice is your network's: ask "
-                "from another one; a challenge or maintenance passes: run again later"
+                f"a web page in place of {self.name}'s answer: {start!r}",
+                "open the url in a browser. If it is a login page or a proxy's notice, run from "
+                "another network; if it is a challenge or maintenance, run again later"
                 + (f", or {self.otherwise}" if self.otherwise else ""),
             )
         what = f"not an answer of {self.name}: {start!r}"
@@ -294,17 +295,17 @@ class Service:
 
 
 def url_of(base: str, asked: Work, safe: str = ":,*") -> str:
-    """The url of a query."""
+    """The url of a query; characters in ``safe`` are not percent-encoded."""
     return f"{base}?{urlencode(asked, safe=safe)}"
 
 
 def key_of(url: str, variable: str, name: str) -> dict[str, str]:
-    """The key in an environment variable under a name, or nothing where there is none."""
+    """``{name: key}`` with the key in an environment variable; empty if it is not set."""
     key = key_for(url, variable)
     return {name: key} if key else {}
 
 
 def mailto(session: PoliteSession, _: str = "") -> dict[str, str]:
-    """Whom an API may write to, as a query parameter; nothing where the contact is no e-mail."""
+    """The contact as the query parameter ``mailto``; empty if it is no e-mail address."""
     address = session.contact.removeprefix("mailto:")
     return {"mailto": address} if re.fullmatch(r"[^@\s/]+@[^@\s/]+\.[^@\s/]+", address) else {}

@@ -1,6 +1,6 @@
-"""What is a row in JSON: lists of objects, what pandas writes, nested question sets, exports.
+"""Find the rows in JSON: lists of objects, pandas' formats, nested question sets, exports.
 
-Only shapes whose meaning is certain are read; anything else is an error that says what there is.
+Only unambiguous structures are read; anything else is an error that describes it.
 """
 
 import json
@@ -16,11 +16,11 @@ from papertune.errors import CollectError
 from papertune.files import from_json
 
 Rows = Iterator[tuple[int, dict[str, Any] | str]]
-# under which names exports and APIs keep their rows, where they have other lists beside them
+# names of the list of rows in exports and APIs that also have other lists
 LISTS = ("data", "items", "rows", "results", "records", "papers", "documents", "works", "articles",
          "examples", "questions", "entries", "hits", "train", "test", "publications", "docs",
          "notes", "collection", "references")  # fmt: skip
-# where APIs keep them deeper: Crossref, dblp, Elasticsearch, Solr, Europe PMC, Scopus
+# paths of nested lists of rows: Crossref, dblp, Elasticsearch, Solr, Europe PMC, Scopus
 PATHS = (("message", "items"), ("result", "hits", "hit"), ("hits", "hits"), ("response", "docs"),
          ("resultList", "result"), ("search-results", "entry"))  # fmt: skip
 _COLUMN = re.compile(
@@ -29,14 +29,14 @@ _COLUMN = re.compile(
     re.IGNORECASE,
 )
 NO_OBJECT = "not a JSON object"
-IMPOSSIBLE = "no answer: is_impossible says that its text has none"
+IMPOSSIBLE = "no answer: is_impossible is set, as its text has none"
 
 
 def json_rows(text: str, path: Path) -> Rows:
-    """The rows of a whole JSON file, with the lines that they begin in where it is a list.
+    """The rows of a JSON file, each with its first line if the file is a list, else its number.
 
     Raises:
-        CollectError: it is no JSON, or nobody can tell what its rows are.
+        CollectError: it is not JSON, or its rows are ambiguous.
     """
     try:
         found = from_json(text)
@@ -45,7 +45,7 @@ def json_rows(text: str, path: Path) -> Rows:
             yield from lines
             return
         where = f"{path}:{getattr(error, 'lineno', 1)}"
-        hint = "mend it there, or write it again with a program that knows JSON"
+        hint = "correct it there, or export it again with a program that writes JSON"
         if is_table(text[: text.find("\n") + 1]):
             hint = "it is CSV: let its name end in .csv"
         raise CollectError(f"not JSON ({error})", where=where, hint=hint) from None
@@ -64,7 +64,7 @@ def json_rows(text: str, path: Path) -> Rows:
 
 
 def _one_by_one(text: str) -> list[tuple[int, dict[str, Any] | str]] | None:
-    """The rows of objects one after the other, each in a line or over several; None where it is none."""
+    """The rows of concatenated objects, each on one line or several; None for other texts."""
     try:
         values = [(line, from_json(text[start:end])) for line, start, end in _places(text, 0)]
     except (ValueError, RecursionError):
@@ -79,7 +79,7 @@ def _of_list(found: list[Any], text: str) -> Rows:
 
 
 def _places(text: str, end: int) -> Iterator[tuple[int, int, int]]:
-    """The line of each value of a text from a place on, and where it begins and ends."""
+    """(line, start, end) of each JSON value in a text from position ``end`` on."""
     scan, between = json.JSONDecoder().raw_decode, re.compile(r"[\s,]*+")
     line, counted = 1, 0
     while (start := between.match(text, end).end()) < len(text):  # type: ignore[union-attr]
@@ -89,7 +89,7 @@ def _places(text: str, end: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _of_object(found: dict[str, Any], where: str) -> list[Any] | None:
-    """The rows that an object holds, or None."""
+    """The rows in an object; None if they are ambiguous."""
     for path in PATHS:
         if isinstance(deep := value_of(found, ".".join(path)), list):
             return deep
@@ -119,7 +119,7 @@ def _of_object(found: dict[str, Any], where: str) -> list[Any] | None:
 
 
 def _of_index(found: dict[str, Any], inner: list[dict[str, Any]]) -> list[Any] | None:
-    """Objects in an object are rows, or they are columns, whose names are then such."""
+    """The rows of an object of objects, which are rows, or columns if their names say so."""
     same = all(value.keys() == inner[0].keys() for value in inner)
     if same and inner[0] and any(_COLUMN.search(name) for name in found):
         if all(name.isdecimal() for name in inner[0]) or not any(map(_COLUMN.search, inner[0])):
@@ -129,7 +129,7 @@ def _of_index(found: dict[str, Any], inner: list[dict[str, Any]]) -> list[Any] |
 
 
 def _asked(articles: list[Any]) -> Iterator[dict[str, Any] | str]:
-    """The questions of a set that is nested as SQuAD is; each with the first of its answers."""
+    """The questions of a data set nested like SQuAD, each with its first answer."""
     for article in articles:
         for paragraph in article.get("paragraphs") or ():
             for asked in paragraph.get("qas") or ():
@@ -143,7 +143,7 @@ def _asked(articles: list[Any]) -> Iterator[dict[str, Any] | str]:
 
 
 def _shape(found: Any) -> str:
-    """What a value is, for people."""
+    """A description of a value for an error message."""
     if isinstance(found, list):
         return "a list of lists, whose columns have no names"
     if not isinstance(found, Mapping):

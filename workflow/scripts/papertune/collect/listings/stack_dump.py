@@ -1,8 +1,8 @@
 """A Stack Exchange data dump's ``Posts.xml``: the best questions with their best answers.
 
-A dump can be larger than memory by far, and its answers stand apart from their questions. It is
-read twice: for what selects a post (numbers, kept in a private temporary database on disk), and
-for the texts of the posts that were selected. Nothing in memory grows with the dump.
+A dump can be far larger than memory, and its answers are not next to their questions. It is read
+twice: first for the numbers by which posts are selected, which are kept in a private temporary
+database on disk; then for the texts of the selected posts. Memory does not grow with the dump.
 """
 
 import bz2
@@ -32,7 +32,7 @@ from papertune.study.settings.qa import StackDumpSource
 log = logging.getLogger("papertune")
 
 _OPENERS: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
-# what the parser says of a file that ends before its last element does
+# the parser's errors for a file that ends before its last element
 _ENDED = [
     expat.errors.codes[said]
     for said in (
@@ -67,7 +67,7 @@ ORDER BY score DESC, question
 
 
 class CutOff(CollectError):
-    """A dump that ends too early; what comes before is good."""
+    """A dump ends too early; the rows before its end are good."""
 
 
 def list_documents(
@@ -75,11 +75,11 @@ def list_documents(
 ) -> Iterator[Document | Rejection]:
     """The pairs of the questions that were asked in a year, the best first.
 
-    A question is in the listing if it and one of its answers have the scores asked for; the best
-    answer is the one with the highest score, and of equals the accepted one.
+    A question is listed if it and one of its answers reach the minimum scores. Its best answer is
+    the one with the highest score; among equals, the accepted one.
 
     Raises:
-        CollectError: the file cannot be read, is no dump of posts, or has not one.
+        CollectError: the file cannot be read, is no dump of posts, or has no post.
     """
     path = Path(source.path)
     # "" is a database on disk that is removed with the connection; it is one transaction
@@ -102,7 +102,7 @@ def list_documents(
 
 
 def look(source: StackDumpSource, year: int) -> None:
-    """Read the first post; raises as :func:`read_posts`."""
+    """Read the first post; raises like :func:`read_posts`."""
     for path in source.files_of(year):
         next(read_posts(path), None)
 
@@ -111,11 +111,11 @@ def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Line numbers and attributes of the rows of ``Posts.xml``, in constant memory.
 
     Args:
-        path: The file, plain or packed with gzip, bzip2 or xz, as its bytes tell.
+        path: The file, plain or compressed with gzip, bzip2 or xz (detected by its first bytes).
 
     Raises:
-        CutOff: behind the last whole row, where it ends too early.
-        CollectError: it cannot be read, is no XML, or ends before the first row.
+        CutOff: after the last complete row, if the file ends too early.
+        CollectError: it cannot be read, is not XML, or ends before the first row.
     """
     ended, rows = "", False
     found: list[tuple[int, dict[str, str]]] = []
@@ -138,7 +138,7 @@ def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         with reading(path), _OPENERS.get(packing, open)(path, "rb") as stream:
             rest = b""
             while not ended:
-                try:  # at once: all that a longer read has is lost where the file ends
+                try:  # read1: a longer read would lose the last block of a truncated file
                     block = stream.read1(BLOCK)
                 except EOFError as error:
                     ended = str(error)
@@ -175,7 +175,7 @@ def read_posts(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _until_cut(path: Path, cut: list[Rejection]) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows of a dump; where it ends too early, a rejection says so."""
+    """The rows of a dump; if it ends too early, appends a rejection to ``cut``."""
     try:
         yield from read_posts(path)
     except CutOff as error:
@@ -183,14 +183,14 @@ def _until_cut(path: Path, cut: list[Rejection]) -> Iterator[tuple[int, dict[str
 
 
 def _whole(row: Mapping[str, str], name: str, digits: int | None = None) -> int:
-    """A number of a row, or the one that its first digits are; raises ValueError where it is none."""
+    """An integer attribute of a row, or its first ``digits``; raises ValueError if it is none."""
     if name not in row:
         raise ValueError(f"it has no {name}")
     try:
         number = int(row[name][:digits])
     except ValueError:
         raise ValueError(
-            f"{name} is {row[name][:60]!r}, and no {'date' if digits else 'number'}"
+            f"{name} is {row[name][:60]!r}, which is no {'date' if digits else 'number'}"
         ) from None
     if abs(number) >= 2**63:
         raise ValueError(f"{name} is a number of more than 63 bits")
@@ -200,7 +200,7 @@ def _whole(row: Mapping[str, str], name: str, digits: int | None = None) -> int:
 def _numbers(
     database: sqlite3.Connection, path: Path, source: StackDumpSource, year: int
 ) -> Iterator[Rejection]:
-    """First pass: the numbers of the posts that may be chosen; rows that cannot be read."""
+    """First pass: store the numbers of eligible posts; yields rejections of unreadable rows."""
     counts: Counter[str] = Counter()
     wanted = {tag.lower() for tag in source.tags}
     cut: list[Rejection] = []

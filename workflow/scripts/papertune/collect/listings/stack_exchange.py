@@ -1,7 +1,8 @@
 """Stack Exchange's API, version 2.3: a year's best questions of a site with their best answers.
 
-``$STACKEXCHANGE_KEY`` may have a key (free, from stackapps.com): 10,000 requests a day in place of
-300, and pages behind the 25th. Authors are not asked for: a filter names the fields that are.
+``$STACKEXCHANGE_KEY`` may hold a key (free, from stackapps.com): it allows 10,000 requests a day in
+place of 300, and pages beyond the 25th. A filter names the requested fields; authors are not among
+them.
 """
 
 import calendar
@@ -41,7 +42,7 @@ _HINT = (
     "in place of 300)"
 )
 
-_NAMED = {"question_id", "filter"}  # one of which every item has: questions, answers, filters
+_NAMED = {"question_id", "filter"}  # every item (question, answer, filter) has one of these
 
 
 def list_documents(
@@ -49,10 +50,10 @@ def list_documents(
 ) -> Iterator[Document | Rejection]:
     """The pairs of the questions that were asked in a year, the best first.
 
-    The best answer is the one with the highest score, and of equals the accepted one.
+    The best answer is the one with the highest score; among equals, the accepted one.
 
     Raises:
-        CollectError: the API refuses, its quota is used up, or it gives something else.
+        CollectError: the API refuses a request, its quota is used up, or its answer is not valid.
     """
     api = _Api(session, source, refresh)
     asked = {
@@ -68,7 +69,7 @@ def list_documents(
             if not _is_question(item):
                 yield Rejection("list", source.site, "bad_item", str(item)[:200])
         answers = {number: objects(question.get("answers")) for number, question in fresh.items()}
-        # those that are not with their question are asked for, of a hundred questions at once
+        # answers that did not come with their question are requested, for 100 questions at once
         cut = [
             n
             for n, q in fresh.items()
@@ -86,33 +87,33 @@ def list_documents(
             pair = partial(_pair, session, source, answers=answers[number], year=year)
             item = item_of(pair, question, question_url(source.site, number))
             yield item
-            # a question may be on two pages, when votes were given between the two requests
+            # a question may be on two pages if votes were cast between the two requests
             pairs |= {item.id} if isinstance(item, Document) else set()
             if len(pairs) == source.limit:
                 return
 
 
 class _Api:
-    """The site's methods, page by page, with the pauses and the quota that the API tells."""
+    """The site's API methods, page by page, with the pauses and the quota that the API sets."""
 
     def __init__(self, session: PoliteSession, source: StackExchangeSource, refresh: bool) -> None:
         self._session, self._source, self._refresh = session, source, refresh
-        self._left: int | None = None  # requests of today's quota
-        # the same fields are the same filter for ever
+        self._left: int | None = None  # remaining requests of today's quota
+        # the same fields always give the same filter
         asked = {"base": "none", "include": FIELDS, "unsafe": "false"}
         _, made = self._ask(f"filters/create?{urlencode(asked)}", False)
         names = [one["filter"] for one in objects(made) if isinstance(one.get("filter"), str)]
         self._filter = next(iter(names), "none")
 
     def pages(self, method: str, asked: dict[str, Any]) -> Iterator[list[Any]]:
-        """The items of each page of a method's answers, the best first; any may be odd."""
+        """The items of each page of a method's answers, the best first; any may be malformed."""
         before: list[Any] = []
         order = {"order": "desc", "sort": "votes", "site": self._source.site}
         for page in itertools.count(1):
             query = {"page": page, "pagesize": PAGE_SIZE, **asked, **order, "filter": self._filter}
             path = f"{method}?{urlencode(query)}"
             answer, items = self._ask(path, self._refresh, following=page > 1)
-            if items == before:  # it would go on for ever
+            if items == before:  # a repeated page would repeat without end
                 return
             yield items
             if answer.get("has_more") is not True:
@@ -120,7 +121,7 @@ class _Api:
             before = items
 
     def _ask(self, path: str, refresh: bool, *, following: bool = False) -> tuple[Work, list[Any]]:
-        """An answer and its items, after the rest that it asks for."""
+        """An answer and its items, after the pause (``backoff``) that it asks for."""
         url = f"{self._source.url.rstrip('/')}/{path}"
         if self._left == 0 and (refresh or not self._session.cache.path(url).exists()):
             raise CollectError(
@@ -134,7 +135,7 @@ class _Api:
         except PageError as error:
             if error.reason != "http_400":
                 raise
-            # the API's errors have this status and say in JSON which it is
+            # the API's errors have this status, and JSON with the details
             raise self._refused(url, json_object(error.text) or {}) from None
         if "error_id" in answer:
             raise self._refused(url, answer)
@@ -155,19 +156,19 @@ class _Api:
         rest = as_number(answer.get("backoff"))
         if rest > PATIENCE:
             raise CollectError(
-                f"Stack Exchange asks to be left alone for {rest:.0f} s",
+                f"Stack Exchange asks for a pause of {rest:.0f} s",
                 where=url,
                 hint="run again later; the pages so far are kept",
             )
         if rest > 0:
-            # at once, not before the next request: that may be the next job's
-            log.info("Stack Exchange asks for a rest of %.0f s", rest)
+            # now, not before the next request, which may be the next job's
+            log.info("Stack Exchange asks for a pause of %.0f s", rest)
             with stopping.at_once():
                 stopping.pause(rest)
         return answer, items
 
     def _refused(self, url: str, said: Work) -> CollectError:
-        """The error that the API tells: a used-up quota, or something that it does not take."""
+        """The error for a refused request: a used-up quota, or a parameter that is not accepted."""
         self._session.cache.forget(url)
         message = said.get("error_message") or said.get("error_name") or "status 400"
         what = f"refuses the request: {message}"
@@ -175,13 +176,13 @@ class _Api:
             f"check source.site ({self._source.site!r}), source.tags and {KEY}; if all are right, "
             "the quota of requests may be used up: run again tomorrow"
         )
-        if said.get("error_name") == "access_denied":  # pages behind the 25th
+        if said.get("error_name") == "access_denied":  # pages beyond the 25th
             hint = f"{_HINT}, or set source.limit, or raise source.min_score"
         elif said.get("error_name") == "throttle_violation":
             wait = re.search(r"(?<!\d)(\d{1,9}) seconds", str(message))
             when = f" in {int(wait[1]) / 3600:.1f} hours" if wait else " later"
             what, hint = (
-                f"takes no more requests from here: {message}",
+                f"accepts no more requests from this machine: {message}",
                 f"run again{when}, or {_HINT}",
             )
         return CollectError(f"Stack Exchange {what}", where=url, hint=hint)
@@ -195,7 +196,7 @@ def _pair(
     year: int,
 ) -> Document | Rejection:
     number, body = question["question_id"], question.get("body") or ""
-    # a title of a safe filter has entities and no markup
+    # with a safe filter, titles have entities and no markup
     title = unescaped(str(question.get("title") or ""))
     answers = [answer for answer in answers if isinstance(answer.get("body"), str)]
     if source.code == "reject":
@@ -204,7 +205,7 @@ def _pair(
             return Rejection("list", question_url(source.site, number), "code", clean_title(title))
     good = [answer for answer in answers if _score(answer) >= source.min_answer_score]
     if not good:
-        detail = f"{clean_title(title)}: none of {len(answers)} answers may be taken"
+        detail = f"{clean_title(title)}: none of {len(answers)} answers reaches min_answer_score"
         return Rejection("list", question_url(source.site, number), "no_answer", detail)
     best = max(
         good,

@@ -1,4 +1,4 @@
-"""Two entries of one document: the first stands for it, with the fuller text of the two."""
+"""Merge two entries of one document: the first is kept, with the more complete text of the two."""
 
 from dataclasses import replace
 
@@ -10,9 +10,9 @@ NOTHING: Fullness = (False, 0)
 
 
 def fullness(document: Document) -> Fullness:
-    """Of two entries of a document, the greater has the fuller text: a whole one, then a longer one.
+    """Completeness of a document's text, for comparison: (complete, number of characters).
 
-    The text of a question is its answer, which is nobody else's.
+    A question's text is its own answer, which is never replaced.
     """
     if not document.text or document.question:
         return NOTHING
@@ -20,13 +20,13 @@ def fullness(document: Document) -> Fullness:
 
 
 def with_fuller_text(first: Document, other: Document) -> Document:
-    """The document as its first entry says it, with the text of the other where that is fuller."""
+    """The first entry of a document, with the text of the other if that is more complete."""
     if fullness(other) <= fullness(first) or first.question:
         return first
     return replace(first, text=other.text, found_by=other.found_by, reason=other.reason)
 
 
 def told(title: str, where: str, fuller: bool) -> str:
-    """What the rejection of the other entry says; ``where`` the first one stands."""
-    taken = " (its text, which is fuller, is kept)" if fuller else ""
+    """The detail of the other entry's rejection; ``where`` is the place of the first."""
+    taken = " (its text, which is more complete, is kept)" if fuller else ""
     return f"{title}{taken}: the same document as {where}"

@@ -1,4 +1,4 @@
-"""Wikipedia's pages by titles and categories, through the MediaWiki API as its etiquette asks."""
+"""Wikipedia's pages by title and category, through the MediaWiki API, following its etiquette."""
 
 import logging
 import re
@@ -29,14 +29,14 @@ from papertune.study.settings.qa import WikipediaSource
 
 log = logging.getLogger("papertune")
 
-MAXLAG = 5  # seconds that copies of the database may lag behind before who can wait should
-LAG_PAUSE = 5.0  # the least pause then, as the API's manual asks
+MAXLAG = 5  # seconds of replication lag above which the API asks clients to wait
+LAG_PAUSE = 5.0  # seconds; the minimum pause then, by the API's manual
 LONGEST_PAUSE = 60.0
 TRIES = 6
 BUSY = ("maxlag", "ratelimited", "readonly")
 NO_PAGE = {"missingtitle": "missing", "invalidtitle": "invalid_title",
            "pagecannotexist": "invalid_title"}  # fmt: skip
-# how wikis call the namespace of categories, besides Category, which each of them knows
+# names of the category namespace in various languages, besides Category, which all wikis accept
 CATEGORY = """
 category kategorie catégorie categoría categoria categorie kategoria kategória kategori kategorija
 kategorio kategoriya luokka flokkur catagóir categori jamii thể_loại категория категорія категорија
@@ -57,7 +57,7 @@ def list_documents(
     """The pages of titles, then those of categories and their subcategories, each once.
 
     Raises:
-        CollectError: the API refuses or gives something else.
+        CollectError: the API refuses a request, or its answer is not valid.
     """
     wiki = _Wiki(session, source, refresh)
     given: set[str] = set()
@@ -75,7 +75,7 @@ def list_documents(
 
 
 class _Wiki:
-    """One wiki's API; ``refresh`` asks again even if answers are in the cache."""
+    """One wiki's API; ``refresh`` requests cached answers again."""
 
     def __init__(self, session: PoliteSession, source: WikipediaSource, refresh: bool) -> None:
         self._session, self._source, self._refresh = session, source, refresh
@@ -83,7 +83,7 @@ class _Wiki:
         self._asked: set[str] = set()
 
     def url_of(self, title: str) -> str:
-        """The address of a page for people."""
+        """The url of a page."""
         parts = urlsplit(self._api)
         return f"{parts.scheme}://{parts.netloc}/wiki/{_quoted(title)}"
 
@@ -108,12 +108,12 @@ class _Wiki:
                     yield Rejection("list", category, "empty_category", "no page is in it")
 
     def page(self, title: str) -> tuple[str, list[Section]] | Rejection:
-        """A page's title, redirects followed, and its sections; or why it is none."""
+        """A page's title (after redirects) and its sections; or its rejection."""
         if _canonical(title) in self._asked:
-            return Rejection("list", title, "duplicate", "named before, or in two categories")
+            return Rejection("list", title, "duplicate", "already listed, or in two categories")
         self._asked.add(_canonical(title))
         if re.search(r"[<>\[\]{}|#]", title):
-            return Rejection("list", title, "invalid_title", "a title has none of <>[]{}|#")
+            return Rejection("list", title, "invalid_title", "titles cannot have any of <>[]{}|#")
         html = self._source.text == "html"
         asked = {**FORMS[self._source.text], "redirects": 1, "page" if html else "titles": title}
         try:
@@ -123,7 +123,7 @@ class _Wiki:
                 raise
             return Rejection("list", title, "too_large", f"{page_error.what}; {page_error.hint}")
         error = answer.get("error") or {}
-        pages = within(answer, ("query", "pages")) or [{}]  # a page of another wiki is in none
+        pages = within(answer, ("query", "pages")) or [{}]  # an interwiki title gives no pages
         page: dict[str, Any] = answer.get("parse") or pages[0]
         found = str(page.get("title") or title)
         if error or not page or page.get("missing"):
@@ -147,12 +147,12 @@ class _Wiki:
         return Rejection("list", title, reason, detail)
 
     def _members(self, category: str, categories_too: bool) -> Iterator[dict[str, Any]]:
-        """The members of a category, five hundred at once."""
+        """The members of a category, 500 per request."""
         kinds = "page|subcat" if categories_too else "page"
         asked = {"action": "query", "list": "categorymembers", "cmtitle": category}
         more: Any = {"cmtype": kinds, "cmlimit": 500}
         told: list[Any] = []
-        while isinstance(more, dict) and more and more not in told:  # else it goes on for ever
+        while isinstance(more, dict) and more and more not in told:  # else it would not end
             told.append(more)
             asked |= more
             answer = self._ask(asked)
@@ -161,7 +161,7 @@ class _Wiki:
             more = within(answer, ("continue",))
 
     def _ask(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """An answer; a page that is not there is one too."""
+        """An answer, which may say that there is no such page; raises CollectError for others."""
         common = {"format": "json", "formatversion": 2, "maxlag": MAXLAG}
         url = f"{self._api}?{urlencode({**asked, **common})}"
         code = info = ""
@@ -176,7 +176,7 @@ class _Wiki:
             if code not in BUSY:
                 break
             pause = min(max(LAG_PAUSE, as_number(lag)) * (attempt + 1), LONGEST_PAUSE)
-            log.info("%s is busy (%s); asking again in %.0f s", self._api, info or code, pause)
+            log.info("%s is busy (%s); retrying in %.0f s", self._api, info or code, pause)
             with stopping.at_once():
                 stopping.pause(pause)
         said = f"refuses: {info or code}" if code else f"gives {' '.join(page.text.split())[:80]!r}"
@@ -189,9 +189,9 @@ class _Wiki:
 
 
 def category_name(given: str) -> str:
-    """A category's name without its namespace, of which every wiki has a name in its language.
+    """A category's name without its namespace, in whatever language.
 
-    ``Kategorie:Brücken``, ``:Catégorie:Ponts``, ``[[Категория:Мосты]]`` and a category's url are read.
+    It accepts ``Kategorie:Brücken``, ``:Catégorie:Ponts``, ``[[Категория:Мосты]]`` and a url.
     """
     name = given.strip()
     if re.match("https?://", name, re.IGNORECASE):
@@ -207,7 +207,7 @@ def category_name(given: str) -> str:
 
 
 def _canonical(title: str) -> str:
-    """A title as the wiki compares it: spaces for underscores, a capital first letter."""
+    """A title in the wiki's canonical form: spaces for underscores, first letter upper case."""
     text = " ".join(title.replace("_", " ").split())
     return text[:1].upper() + text[1:]
 
@@ -249,10 +249,10 @@ def _documents(
                 left -= min(left, len(said))
         at = address = url
         name = title
-        if heading:  # the wiki itself numbers sections with the same heading, too
+        if heading:  # sections with the same heading are numbered, as in the wiki itself
             fragment = _quoted(f"{heading} {names[heading]}" if names[heading] > 1 else heading)
             at, name = f"{url}#{fragment}", f"{title}: {heading}"
-            address = f"{url}?section={fragment}"  # a fragment is no part of it
+            address = f"{url}?section={fragment}"  # ids ignore a url's fragment
         text = "\n".join(paragraphs)
         words = word_count(text)
         if words < source.min_words:

@@ -1,4 +1,4 @@
-"""The year that a cell of a table says: a number, or a date of any form in which the year is certain."""
+"""Read the year in a table's cell: a number, or a date in any form with an unambiguous year."""
 
 import re
 from collections.abc import Mapping
@@ -8,11 +8,11 @@ from unicodedata import normalize
 # BibLaTeX's 2020-05/2021-06 began in 2020
 _WHOLE = re.compile(r"(\d{4})(?:-\d\d(?!\d).*|[-/T ](?!.*\b(?:1[5-9]|2[01])\d\d\b).*)?", re.ASCII)
 _RANGE = re.compile(r"\d{4}\s*[-–/]\s*(?:\d\d|\d{4})", re.ASCII)  # 2019/2020, 2019-20
-_GROUPED = re.compile(r"[12][,.' ’]\d{3}", re.ASCII)  # as spreadsheets group the digits of a number
+_GROUPED = re.compile(r"[12][,.' ’]\d{3}", re.ASCII)  # with a spreadsheet's digit grouping
 _COMPACT = re.compile(r"((?:1[5-9]|2[01])\d\d)(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])", re.ASCII)
 _DAY = re.compile(r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},?\s", re.IGNORECASE)
 _TIME = re.compile(r"[\sT,]\d{1,2}:\d\d.*")
-_BESIDE = {"年", "月", "日", "de", "st", "nd", "rd", "th", "T", "Z"}  # in dates
+_BESIDE = {"年", "月", "日", "de", "st", "nd", "rd", "th", "T", "Z"}  # other words in dates
 _MONTHS = re.compile(
     r"jan|feb|fév|mar|mär|apr|avr|abr|ma[iyjg]|ju[niml]|giu|lug|aug|aoû|ago|sep|set|o[ckt]t|out|nov"
     r"|de[cz]|déc|dic|ene|spr|sum|aut|fal|win"
@@ -20,9 +20,9 @@ _MONTHS = re.compile(
 
 
 def year_of(value: Any) -> int | None:
-    """The year of a number, of digits, or of a date: ``June 2019``, ``01/06/2019``, CSL's ``date-parts``.
+    """The year in a number, digits or a date: ``June 2019``, ``01/06/2019``, CSL's ``date-parts``.
 
-    None where there is none, or where it may be one of two: ``2019/2020``.
+    None if there is none, or if it is ambiguous (``2019/2020``).
     """
     if isinstance(value, bool) or value is None:
         return None
@@ -31,7 +31,7 @@ def year_of(value: Any) -> int | None:
     if hasattr(value, "year"):
         return int(value.year)
     text = normalize("NFKC", str(value)).strip().strip("()[]'’\"").strip()
-    text = text.removesuffix(".0")  # spreadsheets make 2020.0 of 2020
+    text = text.removesuffix(".0")  # spreadsheets turn 2020 into 2020.0
     if _GROUPED.fullmatch(text):
         text = text[0] + text[2:]
     if _is_range(text):

@@ -1,1 +1,1 @@
-"""How a text is found in what a site gave."""
+"""Extract texts from pages, PDFs, posts and API answers."""

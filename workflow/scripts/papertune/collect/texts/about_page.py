@@ -1,4 +1,4 @@
-"""What a landing page says of itself beside the abstract: its title, its language, whether it is news."""
+"""What a landing page tells besides the abstract: its title, its language, whether it is news."""
 
 import re
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ _NOT_FOUND = re.compile(
     r"(?:not found|found|does(?: not|n[’']t) exist|(?:no longer |un)available|removed)\W*(?:$|[|·–—-])",
     re.IGNORECASE,
 )
-_DATED = re.compile(r"^/(?:19|20)\d\d/\d\d?/(?:\d\d?/)?[\w-]+/?$")  # as blogs have it
+_DATED = re.compile(r"^/(?:19|20)\d\d/\d\d?/(?:\d\d?/)?[\w-]+/?$")  # as in urls of blogs
 
 
 def title_of(soup: BeautifulSoup) -> str:
@@ -48,7 +48,7 @@ def title_of(soup: BeautifulSoup) -> str:
 
 
 def bare_title(soup: BeautifulSoup) -> str:
-    """The title without the site's name before or behind it."""
+    """The title without the site's name before or after it."""
     title = clean(title_of(soup))
     if is_scholarly(soup):
         return title
@@ -64,7 +64,7 @@ def is_scholarly(soup: BeautifulSoup) -> bool:
 
 
 def declared_language(soup: BeautifulSoup) -> str:
-    """The language that the page says its paper is in, ``en``; empty where it says nothing."""
+    """The two-letter language code that the page declares (``en``); empty if it declares none."""
     for name, said in _metas(soup):
         if name in ("citation_language", "dc.language", "dcterms.language", "prism.language"):
             return said.strip().lower()[:2]
@@ -72,7 +72,7 @@ def declared_language(soup: BeautifulSoup) -> str:
 
 
 def is_news(soup: BeautifulSoup, url: str) -> bool:
-    """A news item, a press release or a post of a blog, which may tell of a paper."""
+    """Whether the page is a news item, a press release or a blog post, perhaps about a paper."""
     scholarly = is_scholarly(soup)
     names = _KINDS if scholarly else (*_KINDS, "article:section")
     if any(name in names and _NEWS_KINDS.fullmatch(said) for name, said in _metas(soup)):
@@ -92,14 +92,14 @@ def is_news(soup: BeautifulSoup, url: str) -> bool:
 
 
 def is_not_found(soup: BeautifulSoup) -> bool:
-    """A page that says in its title that there is none, with whatever status it came."""
+    """Whether the page's title says "not found", whatever its HTTP status."""
     headings = (soup.find("title"), soup.find("h1"))
     names = [" ".join(heading.get_text().split()) for heading in headings if heading is not None]
     return any(map(_NOT_FOUND.match, names)) and not is_scholarly(soup)
 
 
 def is_about(text: str, title: str) -> bool:
-    """Whether a text has words of a title, which what a page says of its site has not."""
+    """Whether a text shares words with a title; a description of the site does not."""
     mine = stems(title)
     return len(mine & stems(text)) >= max(2, 0.3 * len(mine))
 

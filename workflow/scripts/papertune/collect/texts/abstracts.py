@@ -1,11 +1,11 @@
-"""The abstract of a landing page: a cascade of extractors, the surest first.
+"""The abstract of a landing page: a cascade of extractors, the most reliable first.
 
 Publisher's own markup → JSON in scripts → ``citation_abstract``, Dublin Core, JSON-LD → a section
-headed or named "Abstract" → the page's description, which is often cut off, a citation or
-boilerplate and is taken only where it is none of them → the paragraph that a description is cut from.
-What publishers write behind an abstract goes; of several languages the title's is taken. Where the
-first is cut off, the whole one is taken, wherever it stands; what is whole gives way to a longer one
-only where it is a beginning itself, and never to a section.
+headed or named "Abstract" → the page's description, unless it is truncated, a citation or
+boilerplate, as it often is → the paragraph that a truncated description begins.
+Additions after an abstract are removed; of several languages the title's is taken. If the first
+abstract is truncated, a complete one is taken from any extractor. A complete one is replaced only
+by a longer text that continues it, and by a section's only if it may be just a part.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -44,14 +44,14 @@ from papertune.collect.texts.sections import (
 from papertune.collect.texts.text import clean, letters
 from papertune.sentences import terms
 
-# names of meta tags, the surest first
+# names of meta tags, the most reliable first
 _ABSTRACTS = (
     "citation_abstract", "dcterms.abstract", "dc.description.abstract", "eprints.abstract",
     "bepress_citation_abstract", "prism.abstract",
 )  # fmt: skip
-# some say what the site is, where nothing else says that the page is a paper's
+# may describe the site, unless other tags say that the page is about a paper
 _MAYBE = ("dc.description", "dcterms.description", "abstract")
-# mostly cut off, or about something else
+# mostly truncated, or about something else
 _DESCRIPTIONS = ("og:description", "description", "twitter:description")
 
 
@@ -65,16 +65,16 @@ class Found:
 
     @property
     def is_sure(self) -> bool:
-        """It was given as an abstract, and does not only stand under a heading."""
+        """Whether the page marks it as an abstract, not only by a heading."""
         return self.found_by.startswith(("publisher:", "script:", "meta:", "json-ld:"))
 
 
 def best_abstract(html: str, url: str) -> Found | None:
-    """The fullest abstract that a landing page has, marked where it is cut off.
+    """The most complete abstract of a landing page, or None; ``truncated`` if it is cut off.
 
     Args:
-        html: The page as it came, or as a browser wrote it.
-        url: Where it came from; chooses the publisher's extractors.
+        html: The page as served, or as rendered by a browser.
+        url: The page's url; it selects the publisher's extractors.
     """
     soup = markup.parsed(html)
     if is_not_found(soup):
@@ -103,7 +103,7 @@ def best_abstract(html: str, url: str) -> Found | None:
     if first.truncated and any(_ends_so(other, first) for other in [*found, *whole]):
         return replace(first, truncated=False)
     if first.truncated and len(first.text) < 80:
-        # what is cut before it says what it is about is worth less than another's whole
+        # so short a beginning says less than another complete text
         return next((other for other in found if not other.truncated), first)
     return first
 
@@ -113,7 +113,7 @@ def _judged(
     soup: BeautifulSoup,
     is_one: Callable[[str], bool] = is_abstract,
 ) -> list[Found]:
-    """Those that are abstracts, in the title's language where there are some."""
+    """The candidates that are abstracts; in the title's language only, if any are in it."""
     found = []
     title, declared = bare_title(soup), declared_language(soup)
     for text, name in candidates:
@@ -127,7 +127,7 @@ def _judged(
 
 
 def _is_better(other: Found, first: Found) -> bool:
-    """The other goes on where the first ends, or is whole where it is cut off."""
+    """Whether ``other`` continues ``first``, or is complete where ``first`` is truncated."""
     if first.truncated:
         goes_on = is_fuller(other.text, first.text)
         return goes_on or (not other.truncated and _same(first.text, other.text))
@@ -137,13 +137,13 @@ def _is_better(other: Found, first: Found) -> bool:
 
 
 def _ends_so(other: Found, first: Found) -> bool:
-    """The page shows the same text, which then has no full stop where it was printed either."""
+    """Whether the page shows the same text, which then is complete although it has no full stop."""
     shown = not other.is_sure or other.found_by.startswith("publisher:")
     return shown and not is_dangling(first.text) and letters(other.text) == letters(first.text)
 
 
 def _in_paragraph(soup: BeautifulSoup, cut: str) -> list[Found]:
-    """The paragraph of the page that goes on where a text is cut off, or ends where it ends."""
+    """The paragraph of the page that begins with a truncated text; at most one."""
     beginning = without_ellipsis(cut)
     for text in paragraph_with(soup, beginning):
         whole = trimmed(clean(text))
@@ -154,13 +154,13 @@ def _in_paragraph(soup: BeautifulSoup, cut: str) -> list[Found]:
 
 
 def _same(cut: str, whole: str) -> bool:
-    """Most words of what is cut stand in the whole, early on."""
+    """Whether most words of a truncated text occur early in the complete one."""
     words, there = terms(cut, 3), terms(whole[: 2 * len(cut)], 3)
     return len(words & there) >= 0.7 * len(words)
 
 
 def _candidates(soup: BeautifulSoup, html: str, url: str, news: bool) -> Iterator[tuple[str, str]]:
-    """Text or markup, and who found it: the surest first."""
+    """Text or markup, and the extractor that found it: the most reliable first."""
     yield publishers.ieee_abstract(html), "publisher:ieee"
     for name, selector in publishers.selectors_of(soup, url, html):
         css, _, attribute = selector.partition("@")
@@ -188,7 +188,7 @@ def _candidates(soup: BeautifulSoup, html: str, url: str, news: bool) -> Iterato
 
 
 def _in_a_row(elements: Iterable[Tag]) -> list[list[Tag]]:
-    """What a selector finds: paragraphs that follow each other are one text."""
+    """The elements that a selector finds, grouped: consecutive paragraphs are one text."""
     runs: list[list[Tag]] = []
     for one in elements:
         if runs and one.name == "p" and one.find_previous_sibling() is runs[-1][-1]:
@@ -199,7 +199,7 @@ def _in_a_row(elements: Iterable[Tag]) -> list[list[Tag]]:
 
 
 def _are_several(found: list[Found], soup: BeautifulSoup) -> bool:
-    """A list of papers, each with its abstract."""
+    """Whether the page is a list of papers, each with its abstract."""
     if is_scholarly(soup) or any(one.is_sure for one in found):
         return False
     apart: list[str] = []
@@ -210,7 +210,7 @@ def _are_several(found: list[Found], soup: BeautifulSoup) -> bool:
 
 
 def _descriptions(soup: BeautifulSoup, beginning: str) -> Iterator[tuple[str, str]]:
-    """Descriptions of the page that are about its paper, or begin as a text does: most describe the site."""
+    """Descriptions of the paper, or that begin like ``beginning``: most describe the site."""
     title, start = bare_title(soup), letters(beginning)[:100]
     for name, content in _metas(soup, _DESCRIPTIONS):
         og = name.startswith("og:")
@@ -220,7 +220,7 @@ def _descriptions(soup: BeautifulSoup, beginning: str) -> Iterator[tuple[str, st
 
 
 def _metas(soup: BeautifulSoup, names: tuple[str, ...]) -> list[tuple[str, str]]:
-    """The contents of a page's meta tags of these names, in the names' order."""
+    """Name and content of a page's meta tags of these names, in the names' order."""
     found = []
     for meta in soup.find_all("meta"):
         keys = (str(meta.get(key) or "").lower() for key in ("name", "property", "itemprop"))

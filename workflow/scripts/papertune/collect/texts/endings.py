@@ -1,7 +1,7 @@
-"""What publishers and databases write behind an abstract, in the same field: it goes.
+"""Remove what publishers and databases add after an abstract, in the same field.
 
-Keywords, subject classes, rights, how to cite it, its dates, comments on the file, references, and
-the summaries for others than its readers. Real sentences about keywords and rights stay.
+These are keywords, subject classes, rights, how to cite it, dates, comments on the file,
+references, and summaries for other audiences. Real sentences about keywords and rights stay.
 """
 
 import re
@@ -22,7 +22,7 @@ _PUBLISHERS = (
     r"|Academic Press|American|Royal|Association|Institute|Society|Lippincott|Wolters|Karger|Thieme"
     r"|World Scientific|John|Mary Ann|BMJ|Nature|Macmillan|Kluwer|Emerald|Hindawi|Walter|de Gruyter)"
 )
-# a label, behind which all that follows goes where it is no prose
+# a label; all that follows is removed unless it is prose
 _LISTS = (
     r"(?:Author |Article |Additional |Other |Free |Uncontrolled )?(?:Key ?-? ?[Ww]ords?"
     r"|KEY ?-? ?WORDS?)"
@@ -54,7 +54,7 @@ _LISTS = (
     r"|(?:Abstract |Article |PDF |Total |Page )?(?:[Vv]iews?|[Dd]ownloads?|[Hh]its) ?: ?\d"
     r"|This article is categorized under\b|[•·]? ?(?:Highlights|HIGHLIGHTS) ?[:•]|Abbreviations ?[:]"
 )
-# a few sentences at most
+# a few sentences at most are removed
 _RIGHTS = (
     r"(?:Crown )?(?:Copyright|COPYRIGHT)\b\W{0,4}(?:\([cC]\) ?)?"
     rf"(?=(?:by |of |for )?(?:[Tt]he )?(?:this .{{0,20}})?(?:[Aa]uthors?|{_YEAR}|{_PUBLISHERS}|is held"
@@ -76,7 +76,7 @@ _RIGHTS = (
     r"|Preferred) [Cc]itation"
     r"|ACM Reference Format)\b|(?:Cite as|Citation|CITATION) ?[:—–]"
 )
-# what goes on to the end, whatever it is
+# labels after which everything is removed
 _ANOTHER = (
     r"(?:References|REFERENCES|Bibliography|Literature [Cc]ited|LITERATURE CITED) ?:? ?\[?1[\].)]"
     r"|(?:1\.?|I\.) (?:INTRODUCTION|Introduction)\b(?! ?:)"
@@ -88,7 +88,7 @@ _ANOTHER = (
     r"|Significance [Ss]tatement ?[:.]?(?= ?[A-Z])|Public [Ii]nterest [Ss]tatement\b|Teaser ?:|TL;DR ?:"
     r"|@(?:[Aa]rticle|[Ii]n[Pp]roceedings|[Ii]n[Cc]ollection|[Bb]ook|[Mm]isc|[A-Z]{4,16}) ?\{"
 )
-# the place in a journal: J. Comp. Neurol. 500:1–10, 2007
+# the reference of the paper: J. Comp. Neurol. 500:1–10, 2007
 _PLACE = (
     rf"\(?(?:[A-Z][\w.&-]{{0,14}},? ){{1,6}}(?:{_YEAR}[;,:]? ?)?\d{{1,4}}(?: ?\(\d[\d–-]*\))?[:,]"
     r" ?[A-Z]?\d+ ?[–-] ?[A-Z]?\d+"
@@ -126,21 +126,21 @@ _LABEL = re.compile(
     r"|Argumentation|Algebra|Domains?|Machines?|Types?|Classes|Class|Reasoning|Meaning|Art|Painting"
     r"|Concepts?|Nouns?|Dialectical|Harmonic|Rewriting|Games?|Thinking|Mathematics|Solvers?)\b)"
 )
-# as INSPIRE says whose abstract it is
+# INSPIRE's note on the origin of the abstract
 _OWNER = re.compile(
     r"^\((?:arXiv|APS|IOP|AIP|SISSA|author|publication|Elsevier|Springer)\) (?=[A-Z])"
 )
 _ELLIPSIS = re.compile(r"\.\.\.|…")
 _SENTENCE_END = re.compile(r"[.!?]\s+(?=[A-Z])")
 _MOST_RIGHTS, _MOST_TERMS = 700, 1500
-_SHORTEST = 60  # letters; less was no abstract with something behind it
+_SHORTEST = 60  # letters; a shorter text is no abstract with an addition
 
 
 def trimmed(text: str) -> str:
-    """An abstract without what publishers write behind it (and before it, of rights).
+    """An abstract without what publishers add after it (and rights before it).
 
     Args:
-        text: It was cleaned before.
+        text: Cleaned by :func:`papertune.collect.texts.text.clean`.
     """
     text = _OWNER.sub("", once(without_label(text)), count=1)
     start = _FIRST.match(text)
@@ -157,7 +157,7 @@ def without_label(text: str) -> str:
 
 
 def once(text: str) -> str:
-    """A text without its own beginning before it, which pages show until one asks for more."""
+    """A text without a preview of itself before it, as pages have it for "show more"."""
     for ellipsis in islice(_ELLIPSIS.finditer(text, _SHORTEST), 3):
         before, behind = letters(text[: ellipsis.start()]), text[ellipsis.end() :]
         # the last word before may be half a word
@@ -171,14 +171,14 @@ def once(text: str) -> str:
 
 
 def own_abstract(text: str, title: str) -> str:
-    """The abstract in a field of a database: :func:`trimmed`, and of several languages the title's."""
+    """The abstract in a database's field: :func:`trimmed`; of several languages, the title's."""
     parts = by_language(text)
     wanted = language_among(parts, title)
     return trimmed(next((part for language, part in parts if language == wanted), parts[0][1]))
 
 
 def _last_ending(text: str) -> int:
-    """Where the last thing behind an abstract begins; -1 where there is none."""
+    """The position of the last addition after an abstract; -1 if there is none."""
     for match in reversed(list(_ENDING.finditer(text, _SHORTEST))):
         rest = text[match.end() :]
         longest = {"rights": _MOST_RIGHTS, "list": _MOST_TERMS}.get(str(match.lastgroup), len(rest))
@@ -192,6 +192,6 @@ def _last_ending(text: str) -> int:
 
 
 def _is_prose(text: str) -> bool:
-    """Some sentence of it tells something."""
+    """Whether a text has a real sentence."""
     said = (part for part in _SENTENCE_END.split(text) if len(part.split()) >= 8)
     return any(map(_PROSE.search, said))

@@ -1,6 +1,6 @@
-"""Formulas in markup as text, each said once: TeX where the page has it, else MathML read aloud.
+"""Convert formulas in markup to text, each once: TeX if the page has it, else linear MathML.
 
-Pages carry a formula up to four times: a picture, MathML, TeX and what a script made of them.
+Pages have a formula up to four times: as a picture, MathML, TeX and a script's rendering.
 """
 
 import re
@@ -12,10 +12,10 @@ _NAMES = "inline-formula|disp-formula|display-formula|inline-equation|alternativ
 _ISLAND = re.compile(
     rf"<((?:[a-z]+:)?(?:{_NAMES}))\b[^<>]*>(?:(?!<\1\b).)*?</\1\s*>", re.IGNORECASE | re.DOTALL
 )
-_LONGEST = 200_000  # of a text with formulas; no abstract comes near it
-_MOST_GROUPS = 20  # around a whole formula
-LONG_NUMBER = re.compile(r"&#\d{20,}+;?")  # a character by a number that Python refuses to read
-# one element of these is one formula, whatever is in it; the widest first
+_LONGEST = 200_000  # characters of a text with formulas; no abstract is nearly as long
+_MOST_GROUPS = 20  # nested braces around a whole formula
+LONG_NUMBER = re.compile(r"&#\d{20,}+;?")  # a character reference too long for Python to read
+# each such element is one formula, whatever is in it; the outermost first
 _FORMULAS = (
     ".katex-display, .katex, mjx-container, .inline-eqn, .display-eqn, .inline-formula, "
     ".InlineEquation, .EquationInline, inline-formula, disp-formula, math, tex-math"
@@ -28,7 +28,7 @@ _ACCENTS = dict(zip("^ˆ~˜∼¯‾−→⃗˙.¨ˇ", "̂̂̃̃̃̄̄̄⃗⃗̇�
 _RELATIONS = set("=<>≤≥≠≈∼≃≅≡∈∉⊂⊆⊃⊇→←↔⇒⇔↦∝≪≫≲≳")
 _DELIMITERS = ((r"\(", r"\)"), (r"\[", r"\]"), ("$$", "$$"), ("$", "$"))
 _STYLE = re.compile(r"^\\(?:display|text)style\s*")
-# MathML of so many children: {p[0]} as it is, {g[0]} in brackets where it needs them
+# MathML element and number of children → text: {p[0]} unchanged, {g[0]} in brackets if needed
 _LINEAR = {
     ("mfrac", 2): "{g[0]}/{g[1]}",
     ("mroot", 2): "({p[0]})^(1/{p[1]})",
@@ -43,14 +43,14 @@ _BETWEEN = {"mfenced": ", ", "mtr": ", ", "mtable": "; "}
 
 
 def formulas_in_text(text: str) -> str:
-    """Text with markup in it, its formulas replaced; what only looks like tags stays."""
+    """Text with markup, its formulas replaced by text; what only looks like a tag stays."""
     if "</" not in text or len(text) > _LONGEST:
         return text
     return _ISLAND.sub(lambda match: escape(_read_island(match[0]), quote=False), text)
 
 
 def replace_formulas(soup: BeautifulSoup | Tag) -> None:
-    """Replace every formula of a parsed page (or a part of one) by its text, once."""
+    """Replace every formula of a parsed page (or a part of one) by its text, in place."""
     if sources := soup.select("script[type^='math/']"):
         for script in sources:
             source = script.string or script.get_text()
@@ -69,14 +69,14 @@ def replace_formulas(soup: BeautifulSoup | Tag) -> None:
 
 
 def drop(soup: BeautifulSoup | Tag, css: str) -> None:
-    """Take out what a selector finds."""
+    """Remove the elements that a selector finds."""
     for element in soup.select(css):
         if not is_gone(element):
             element.decompose()
 
 
 def is_gone(element: Tag) -> bool:
-    """It, or what it stood in, was taken out (bs4's own ``decomposed`` searches copies in full)."""
+    """Whether an element or an ancestor was removed (bs4's ``decomposed`` is slow on copies)."""
     return element.__dict__.get("parent") is None
 
 
@@ -104,7 +104,7 @@ def _read(element: Tag) -> str:
 
 
 def _tex(source: str) -> str:
-    """TeX in dollars; as it is where nothing in it needs TeX to be read."""
+    """TeX between dollar signs; plain text if it needs no TeX."""
     inside, end, _ = source.partition(r"\begin{document}")[2].partition(r"\end{document}")
     source = " ".join((inside if end else source).split())
     bare = source
@@ -126,7 +126,7 @@ def _tex(source: str) -> str:
 
 
 def groups(text: str) -> dict[int, int]:
-    """Where each group of TeX ends, by where it begins; those that never end are not in it."""
+    """Start → end of each brace group in TeX; unclosed groups are left out."""
     ends, begun = {}, []
     for match in re.finditer(r"\\.|[{}]", text):
         if match[0] == "{":
@@ -143,7 +143,7 @@ def _linear(node: Tag, depth: int = 0) -> str:
         return ""
     children = [child for child in node.children if isinstance(child, Tag)]
     if depth > 60:
-        return " ".join(node.get_text(" ").split())  # no formula that a person has written
+        return " ".join(node.get_text(" ").split())  # no person wrote such a formula
     if not children:
         strings = (part for part in node.children if isinstance(part, NavigableString))
         text = re.sub("[\u2061-\u2064]", "", " ".join("".join(strings).split()))

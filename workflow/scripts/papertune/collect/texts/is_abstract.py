@@ -1,6 +1,6 @@
-"""What is an abstract and what only stands where one would be: notices, citations, advertising.
+"""Tell abstracts from what only takes their place: notices, citations, advertising.
 
-Every function takes text that :func:`papertune.collect.texts.text.clean` has been over, whoever gave it.
+Every function takes text that :func:`papertune.collect.texts.text.clean` has cleaned.
 """
 
 import re
@@ -14,11 +14,11 @@ from papertune.sentences import is_spaceless, word_count
 
 _MARKS = ".!?。！？｡؟۔।॥።។။"
 _ENDS = re.compile(rf"[{_MARKS}][)\]\"'”’»」』）】》*†\d]*$|[$)\]”\"»」』）]$")
-_WITHOUT_MARKS = regex.compile(r"[\p{Thai}\p{Lao}]$")  # these end sentences with nothing
+_WITHOUT_MARKS = regex.compile(r"[\p{Thai}\p{Lao}]$")  # scripts without full stops
 
 _NOTICE = re.compile(
     r"^\W*(?:"
-    # there is none
+    # no abstract
     r"(?:sorry,? )?(?:the |an? |this )?(?:article |paper |full )?(?:abstracts?|summary)(?: text)? "
     r"(?:is |are |was )?(?:currently |temporarily )?(?:missing|(?:not|un)\s?-?(?:yet )?"
     r"(?:available|provided|supplied|found|present))\b"
@@ -27,12 +27,12 @@ _NOTICE = re.compile(
     r"|this (?:article|paper|content|item|chapter|document)\b.{0,40}\b(?:has|does not have|contains)"
     r" (?:no|an) (?:abstract|summary)\b"
     r"|an abstract is not available|abstract not|in lieu of an abstract"
-    # a picture of the first page stands for it
+    # a picture of the first page instead
     r"|(?:the |click to .{0,20})?first page (?:of|preview|image|is)\b|first page$"
     r"|click (?:to|here|on)\b|(?:below is|here is|the following is) the (?:first page|beginning)"
     r"|preview of (?:the )?first page|image of (?:the )?first page"
     r"|extract\b.{0,60}\bfirst page|an extract is not available"
-    # one has to pay or to sign in
+    # a paywall or a sign-in
     r"|to read the full[- ]?text|request (?:a|the) (?:copy|full[- ]?text|pdf)"
     r"|this is a preview of\b|you (?:do not|don't) (?:currently )?have access|access (?:to )?(?:this|the"
     r" full|full|content)\b|to (?:read|view|access) (?:this|the)\b.{0,80}\b(?:sign|log|subscri|"
@@ -42,7 +42,7 @@ _NOTICE = re.compile(
     # nothing but pictures
     r"|download\s*:\s*download|image,? graphical abstract|unlabel+ed image|graphical abstract\b"
     r"|highlights\b|key ?points\b"
-    # somebody else's page about it
+    # another site's page about the paper
     r"|request pdf\b|download citation\b|semantic scholar extracted view|article on .{1,200}, in"
     r"|bibliographic details|(?:view|read|explore|browse|discover|search|find) (?:all|more|over"
     r"|millions|thousands|full|research papers|articles?|papers?|\d[\d,]+)\b"
@@ -84,7 +84,7 @@ _JOURNAL = re.compile(
     r"|.{0,60}\bdigital library\b)",
     re.IGNORECASE,
 )
-# what stands where an abstract would: up to which length, and how much of its beginning tells
+# texts in an abstract's place: maximum length, length of the beginning that is searched, pattern
 _IN_ITS_PLACE = (
     (1200, 400, _WALL),
     (1500, 1500, _COOKIES),
@@ -93,7 +93,7 @@ _IN_ITS_PLACE = (
     (600, 120, ELSEWHERE),
 )
 SHORTEST = 20  # words, of a text of less than 40 letters
-# as catalogues of libraries say whose words a summary of a book is
+# the source of a book's summary, as library catalogues give it
 _BLURB = re.compile(
     r"(?:--|—) ?(?:(?:provided by|from) )?(?:the )?(?:publisher|jacket|back cover|amazon)\b[\w' .)\]]{0,30}$",
     re.IGNORECASE,
@@ -114,7 +114,7 @@ _CITATION = tuple(
         r"|(?:\b\w++, [A-Z]\.(?:[ -]?[A-Z]\.)*+[,;&] ){2}",
     )
 )
-# what no description has that is an abstract: marks of a citation, and of a site
+# marks of a citation or a site, which no description that is an abstract has
 _NO_DESCRIPTION = re.compile(
     r"^\(\d{4}\)|\bpp?\.\s*\d+|\bVol(?:ume)?\.?\s*\d+|\bdoi(?::|\.org)|\bISBN\b|\bISSN\b"
     r"|\bProceedings of the\b.{0,200}\b(?:19|20)\d\d\.?$|\b(?:19|20)\d\d\.$"
@@ -180,10 +180,10 @@ _TAIL = re.compile(
 
 
 def is_abstract(text: str) -> bool:
-    """Prose that is long enough, and none of what publishers put in an abstract's place.
+    """Whether a text is prose of sufficient length, and none of what takes an abstract's place.
 
-    That is a notice that there is none, a bot wall's, a cookie banner's, a shop's or the journal's
-    text, highlights, keywords or a citation. Papers on captchas, cookies and journals exist.
+    Such are a notice that there is none, texts of bot challenges, cookie banners, shops or the
+    journal, highlights, keywords and citations. Papers on captchas, cookies and journals exist.
     """
     words = word_count(text)
     # 40 letters of Chinese are a paragraph
@@ -206,13 +206,13 @@ _KEYWORDS_LABEL = re.compile(
 
 
 def is_keywords(text: str) -> bool:
-    """A list of terms, not sentences."""
+    """Whether a text is a list of terms, not sentences."""
     label = _KEYWORDS_LABEL.match(text)
     # "Keywords drive what people find. We …" is prose
     if label and not (text[label.end() :][1:2].islower() and re.search(r"[.!?]\s+[A-Z]", text)):
         return True
     ways, most = _BETWEEN_TERMS, 3
-    if is_spaceless(text):  # there blanks part terms, and only these
+    if is_spaceless(text):  # in such scripts blanks only separate terms
         ways, most = _BETWEEN_SPACELESS, 4
         if re.search("[。！？]", text):
             return False
@@ -223,15 +223,15 @@ def is_keywords(text: str) -> bool:
 
 
 def is_citation(text: str) -> bool:
-    """How to cite a paper, and nothing that it says: several marks of one in a short text."""
+    """Whether a text is only a citation: several marks of one in a short text."""
     if re.match(r"@\w+\s*\{|TY\s+-\s", text):
         return True
     return len(text) <= 450 and sum(bool(mark.search(text)) for mark in _CITATION) >= 3
 
 
 def is_cut(text: str) -> bool:
-    """It ends in an ellipsis, at a word that asks for another, or where sites cut sentences."""
-    end = text[-200:]  # all of a text takes its time
+    """Whether a text ends in an ellipsis, at a word that needs another, or where sites truncate."""
+    end = text[-200:]  # searching a whole text is slow
     if _ELLIPSIS.search(end) or text.startswith(("...", "…", "[…]")):
         return True
     if _has_end(end):
@@ -240,28 +240,28 @@ def is_cut(text: str) -> bool:
 
 
 def _has_end(text: str) -> bool:
-    """It ends as sentences do, or with an address."""
+    """Whether a text ends like a sentence, or with an address."""
     last = text.rpartition(" ")[2]
     return any(form.search(text) for form in (_ENDS, _WITHOUT_MARKS)) or bool(_ADDRESS.search(last))
 
 
 def is_unfinished(text: str) -> bool:
-    """It ends in mid-sentence, at whatever length; an address at its end is an end."""
+    """Whether a text of any length ends in mid-sentence; an address counts as an end."""
     return not _has_end(text) or is_cut(text)
 
 
 def is_dangling(text: str) -> bool:
-    """It ends in an ellipsis, or at a word that asks for another."""
+    """Whether a text ends in an ellipsis, or at a word that needs another."""
     return bool(_ELLIPSIS.search(text) or _DANGLING.search(text))
 
 
 def without_ellipsis(text: str) -> str:
-    """A text without the mark that it was cut off."""
+    """A text without an ellipsis at its end."""
     return _ELLIPSIS.sub("", text).rstrip()
 
 
 def is_part(text: str) -> bool:
-    """It may be a part of an abstract although it ends with a sentence: one or two of them, or the first
+    """Whether a text with a proper end may be part of an abstract: a sentence or two, or the first
     part of a structured one.
     """
     structured = _FIRST_PART.match(text) and not _LAST_PART.search(text)
@@ -269,11 +269,11 @@ def is_part(text: str) -> bool:
 
 
 def is_fuller(text: str, other: str) -> bool:
-    """``text`` is ``other`` going on: it begins the same, and more prose follows in its language."""
+    """Whether ``text`` continues ``other``: the same beginning, then more prose in its language."""
     mine, its = letters(text), letters(_ELLIPSIS.sub("", other))
     if len(mine) < len(its) + 15 or not its:
         return False
-    # the last word of what was cut may be half a word, and sites differ in what they drop
+    # a truncated text may end within a word, and sites differ in the characters that they drop
     same = its[: max(len(its) - 12, 30)]
     if not mine.startswith(same):
         return False
@@ -293,7 +293,7 @@ def is_fuller(text: str, other: str) -> bool:
 
 
 def is_description(text: str) -> bool:
-    """An abstract although it was given as a page's description, which mostly is none."""
+    """Whether a page's description is an abstract; most are not."""
     return (
         len(text) >= (40 if is_spaceless(text) else 120)
         and word_count(text) >= 15
@@ -305,5 +305,5 @@ def is_description(text: str) -> bool:
 
 
 def is_study(text: str) -> bool:
-    """It speaks as papers do of themselves."""
+    """Whether a text has phrases by which papers describe themselves."""
     return len(text) > 120 and bool(_STUDY.search(text))

@@ -1,4 +1,4 @@
-"""Abstracts in JATS, the XML of journals, in which Crossref gives them."""
+"""Abstracts in JATS, the journals' XML that Crossref returns."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from papertune.collect.texts.markup import LABEL_OF_OTHER
 from papertune.collect.texts.text import ATTRIBUTES, STYLES, clean, unescaped
 from papertune.sentences import without_runs, word_count
 
-# what stands in JATS beside the text
+# elements of JATS besides the text
 _UNWANTED = re.compile(
     r"<!--(?:(?!<!--).)*?-->|<((?:jats:)?(?:fn|fig|media|object-id|table-wrap|(?:inline-)?(?:graphic"
     rf"|supplementary-material))){ATTRIBUTES}(?:(?<=/)>|(?<!/)>(?:(?!<\1\b).)*?</\1\s*>)",
@@ -15,7 +15,7 @@ _UNWANTED = re.compile(
 )
 _STYLED = re.compile(rf"</?(?:jats:)?(?:{STYLES}){ATTRIBUTES}>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
-# an abstract of another kind beside it
+# abstracts of another kind
 _OTHER_KIND = re.compile(
     r"<((?:jats:)?(?:trans-)?abstract)\b[^<>]*\babstract-type=[\"'](?:graphical|teaser|toc|key-?points|highlights"
     r"|short|executive-summary|(?:plain-language|lay|author)-?summary|video|visual|precis|editor|web-summary)[^<>]*>"
@@ -29,14 +29,14 @@ _TITLE = re.compile(
 
 
 def text_of(markup: str) -> str:
-    """The text of an abstract in JATS, in which Crossref gives it, or in the HTML that stands for it.
+    """The text of an abstract in JATS, or in HTML that some publishers give instead.
 
-    A heading that only says "Abstract" goes, those of sections stay (``Methods: …``); formulas are
-    said once, as TeX where they are given as TeX; pictures and footnotes go, and so does what stands
-    under the heading of something else: keywords, a graphical abstract, a summary for laymen.
+    A heading "Abstract" is removed, those of sections stay (``Methods: …``). Formulas are kept
+    once, as TeX if given as TeX. Pictures and footnotes are removed, and so are parts under another
+    heading: keywords, a graphical abstract, a plain-language summary.
     """
     markup = without_runs(markup)
-    # what was escaped as a whole is markup all the same
+    # markup that was escaped as a whole
     if "<" not in markup and re.search(r"&lt;/?(?:jats:)?(?:p|title|sec)\b", markup):
         markup = unescaped(markup)
     own = _OTHER_KIND.sub(" ", markup)
@@ -45,7 +45,7 @@ def text_of(markup: str) -> str:
 
 
 def _own_parts(markup: str) -> Iterator[str]:
-    """The markup without what stands under the heading of something else."""
+    """The markup without the parts under the heading of something else."""
     start, other = 0, False
     for match in _TITLE.finditer(markup):
         if not other:

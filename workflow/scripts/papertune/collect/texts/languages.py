@@ -1,11 +1,11 @@
-"""Languages of science: what they call an abstract, what stands in its place, and which a text is in."""
+"""Languages of science: words for "abstract", notices in its place, and language detection."""
 
 import re
 from itertools import groupby, pairwise
 
 from papertune.sentences import BETWEEN, WORD, flat, grams, is_spaceless, sentences
 
-# what an abstract is called, and the keywords below it
+# words for "abstract" and for "keywords"
 ABSTRACT = (
     r"(?:内容|中文)?摘\s*要|提\s*要|抄\s*録|要\s*旨|概\s*要|あらまし|(?:국문\s*)?초\s*록|요\s*약"
     r"|аннотация|реферат|резюме|анотація|tiivistelmä|περίληψη|(?:ال)?ملخص(?: البحث)?|المستخلص"
@@ -22,7 +22,7 @@ KEYWORDS = (
     r"|schlüssel(?:wörter|begriffe)|schlagwörter"
 )
 
-# that there is none, that one has to sign in, or of cookies
+# notices of a missing abstract, of a sign-in, or of cookies
 ELSEWHERE = re.compile(
     r"^\W*(?:(?:暂无|本文无|没有|無|无)摘要|摘要(?:暂缺|不可用)"
     r"|(?:この論文には)?(?:抄録|要旨)(?:は|が)?(?:なし|ありません|登録されて)"
@@ -40,7 +40,7 @@ ELSEWHERE = re.compile(
     re.IGNORECASE,
 )
 
-# letters that tell a language, or a script that several share; kana before Chinese, which Japanese has too
+# letters of a language, or of a script that several share; kana first, as Japanese uses Chinese too
 _SCRIPTS = {
     "ja": "\u3040-\u30ff",
     "zh": "\u3400-\u9fff\uf900-\ufaff",
@@ -53,7 +53,7 @@ _SCRIPTS = {
     "thai": "\u0e00-\u0e7f",
 }
 _LETTERS = {name: re.compile(f"[{letters}]") for name, letters in _SCRIPTS.items()}
-# the commonest small words: every sentence has some
+# the most frequent function words: every sentence has some
 _SMALL = {
     "en": "the of and in to is that for with as by are on we this from be which was were an at it not"
     " have has can our these between their using how what its or but",
@@ -87,7 +87,7 @@ _QUOTED = re.compile('[„“«"][^„“”«»"]{60,400}[“”»"]')
 _DIVIDED = re.compile(
     r"(?<=[.!?]) (?:/{1,3}|\|{1,3}|\*{3,9}|[_=—-]{3,9}) (?=[A-ZÀ-ÝА-Я\u0370-\u9fff])"
 )
-# the keywords of the other language, and what this one calls an abstract
+# the keywords of the other language, and this one's word for "abstract"
 _BEFORE = re.compile(
     rf"^(?:\W*(?:{KEYWORDS}|key ?words)\b.{{0,300}}?[.;)] ?)?\W*(?:abstract|summary|{ABSTRACT})"
     r"(?: ?[:：.—–|\]】-]+ ?| (?=(?-i:[A-ZÀ-Ý]))|(?=[^\x00-\u024f]))",
@@ -96,10 +96,10 @@ _BEFORE = re.compile(
 
 
 def language_of(text: str) -> str:
-    """The language of a text, or its script where several share it; empty where it cannot be told.
+    """The language of a text, or the script if several share it; empty if unknown.
 
-    By letters and by small words: a sentence is enough. It tells abstracts on one page apart, and
-    need not know every language.
+    Letters and function words decide; a sentence is enough. The purpose is to tell the abstracts on
+    one page apart, so not every language is known.
     """
     text = text[:4000].lower()
     letters = sum(map(str.isalpha, text))
@@ -128,9 +128,9 @@ def _script_of(text: str, letters: int) -> str:
 
 
 def by_language(text: str) -> list[tuple[str, str]]:
-    """A text that says the same in several languages, apart: each language and what is in it.
+    """Split a text that says the same in several languages: (language, text) of each part.
 
-    One of a single language is one part. A quotation or a title in another language is no part.
+    A text in one language is one part. A quotation or a title in another language is no part.
     """
     whole = flat(text)
     text, end, places = _DIVIDED.sub(" ", whole), 0, []
@@ -149,7 +149,7 @@ def by_language(text: str) -> list[tuple[str, str]]:
 
 
 def _named(parts: list[str]) -> list[str]:
-    """The language of each sentence; of what tells nothing, the neighbour's that it is more like."""
+    """The language of each sentence; if unknown, that of the neighbour with more shared words."""
     names = [language_of(part) if len(part) > 25 or is_spaceless(part) else "" for part in parts]
     # a script is not enough where its language is known
     names = ["" if name == "cyrillic" and "cyrillic ru" in names else name for name in names]
@@ -167,19 +167,19 @@ def _named(parts: list[str]) -> list[str]:
 
 
 def _is_little(text: str) -> bool:
-    """Too little to be an abstract of its own, or a quotation."""
+    """Whether a part is too short for an abstract of its own, or has a quotation."""
     if _QUOTED.search(text):
         return True
     return len(text) < (40 if is_spaceless(text) else 120 if text.isascii() else 80)
 
 
 def language_among(texts: list[tuple[str, str]], title: str, declared: str = "") -> str:
-    """The language to read: the title's, where texts are in several; empty where they are not.
+    """The language to choose if the texts are in several: the title's; else empty.
 
     Args:
-        texts: Each language and what is in it.
-        title: It may be too short to tell, and then its words decide.
-        declared: What the page says, ``en``; for titles that tell nothing.
+        texts: (language, text) of each.
+        title: If it is too short for its language to be known, shared words decide.
+        declared: The code that the page declares (``en``), if the title does not decide.
     """
     among = list(dict.fromkeys(language for language, _ in texts if language))
     if len(among) < 2:
@@ -198,11 +198,11 @@ def language_among(texts: list[tuple[str, str]], title: str, declared: str = "")
 
 
 def stems(text: str) -> set[str]:
-    """How the longer words of a text begin, by which those of a title are found in it again."""
+    """The beginnings of a text's longer words, by which it is compared with a title."""
     found = {gram for gram, _ in grams(text)}
     for word in WORD.findall(BETWEEN.sub(" ", text.lower())):
         if "\uac00" <= word[0] <= "\ud7af":
-            found.add(word[:2])  # particles of Korean are a part of the word
+            found.add(word[:2])  # Korean particles are attached to words
         elif len(word) >= 4:
             found.add(word[: 6 if word.isascii() else 4])
     return found

@@ -1,4 +1,4 @@
-"""From a parsed page to text: what belongs to an abstract's element and what only lies in it."""
+"""Convert elements of a parsed page to text, without the parts that are no abstract."""
 
 import copy
 import re
@@ -17,7 +17,7 @@ from papertune.sentences import without_runs
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _DEEPEST = 250  # browsers stop at 512
 _MUCH, _SOME = 150, 40  # letters of a paragraph, of a sentence
-_MOST_PIECES = 1000  # of what follows a heading; longer than any abstract
+_MOST_PIECES = 1000  # nodes after a heading; more than any abstract has
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 LABELS = (*HEADINGS, "summary", "strong", "b", "span", "dt", "legend", "label", "div", "p", "th")
 HEADING = re.compile(
@@ -27,7 +27,7 @@ HEADING = re.compile(
     r"(?:\s*/\s*\w+|\s*[\[(]\w{2,12}[\])]|\s+научной\s+статьи\b.{0,100})?\W*$|^dc\.description\.abstract(?:\[\w+\])?\W*$",
     re.IGNORECASE,
 )
-# summaries of a paper that are none of its abstract: for others than its readers, by others, by machines
+# summaries that are not the abstract: for other audiences, by other people, by machines
 _ASIDE = (
     r"(?:plain[- ]language|lay|lay[- ]?person'?s|non[- ]?technical|author'?s?'?|short|simple) summary"
     r"|lay abstract|(?:ai|machine|automatic(?:ally)?)\b.{0,20}\b(?:summary|abstract|highlights)\W*$"
@@ -37,7 +37,7 @@ _STATEMENT = (
     r"(?:competing|conflicts? of) interests?(?: statements?)?\W*$|author declarations?\W*$"
     r"|data availability(?: statement)?\W*$"
 )
-# a part of the page that is no abstract although it stands within one or is called one
+# headings of parts that are no abstract, although they are within one or called one
 OTHER = re.compile(
     rf"^\W*(?:(?:author |article )?key\s?-?words?\b|{KEYWORDS}|index terms|highlights?\b|key ?points\b"
     r"|(?:graphical|visual|video|translated|secondary|alternate) abstract|toc graphic|table of contents"
@@ -55,7 +55,7 @@ OTHER = re.compile(
     r"|author(?:s|\b.* information| biograph)|about the authors?|notes?\b|published|doi\b|keywords)",
     re.IGNORECASE,
 )
-# the same as a word in bold, where more care is due
+# the same as a label in bold, where more may be prose
 LABEL_OF_OTHER = re.compile(
     rf"^(?:(?:author |article )?key\s?-?words?(?: and phrases)?|{KEYWORDS}|index terms|highlights"
     rf"|references"
@@ -78,7 +78,7 @@ _UNWANTED = (
     ".abstract-toggle, [hidden], .copyright, .dropdown-menu, .btn-group, .graphical, "
     ".article-info, .pub-info, .publication-info, .article-history, .tooltip, [role=tooltip], [role=button]"
 )
-# words in the class of a box within an abstract's that is none of it, and what makes it another box
+# class names of boxes within an abstract that do not belong to it, and words that contradict them
 _BESIDE = words(
     "keyword keywords kwd kwds subjects mesh pacs msc jel ccs citation tags taxonomy doi"
 )
@@ -95,20 +95,20 @@ _MORE = re.compile(
 
 
 _REFERENCES = re.compile(r"[\[\]\d\s,;–-]+")
-# around what links say, while the lines that hold nothing else are told from prose
+# marks around the texts of links, by which lines of links are told from prose
 _LINK, _LINK_END = "\ue000", "\ue001"
 _LINKED = re.compile(f"{_LINK}[^{_LINK}{_LINK_END}]*+{_LINK_END}")
 _BESIDE_LINKS = re.compile(r"\W*+(?:\w[\w ]{1,30}:\W*+)?")
 
 
 def parsed(html: str) -> BeautifulSoup:
-    """A page as a tree, without what lies deeper in it than any reader can look."""
+    """A page as a tree, without elements nested more than ``_DEEPEST`` levels deep."""
     with warnings.catch_warnings():  # XHTML with an XML declaration is meant to be read as HTML
         warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
         html = without_runs(html)
         if "<mml:" in html:
             html = re.sub(r"(</?)mml:", r"\1", html)
-        # half a surrogate pair, which browsers let pass, is no text to lxml
+        # lxml refuses lone surrogates, which browsers accept
         soup = BeautifulSoup(whole(html), "lxml")
     level: list[Tag] = [soup]
     for _ in range(_DEEPEST):
@@ -119,36 +119,36 @@ def parsed(html: str) -> BeautifulSoup:
 
 
 def words_of(name: str) -> set[str]:
-    """The words of a class or an id, in whatever spelling."""
+    """The words of a class or an id in lower case: ``kebab-case``, ``camelCase`` and the like."""
     return {word.lower() for word in _WORD.findall(name)}
 
 
 def is_links(element: Tag) -> bool:
-    """A menu or a list of links: most of what it says is in links."""
+    """Whether an element is a menu or a list of links: most of its text is in links."""
     links = element.find_all("a", href=True, limit=60)
     inside = sum(len(link.get_text(strip=True)) for link in links)
     return len(links) > 2 and 2 * inside > len(element.get_text(strip=True))
 
 
 def short_text(element: Tag) -> str:
-    """The text of an element that has little in it; of a larger one nothing, and at no cost."""
+    """The text of an element with at most 12 nodes; empty for larger ones, at no cost."""
     if sum(1 for _ in islice(element.descendants, 13)) > 12:
         return ""
     return " ".join(element.get_text(" ").split())
 
 
 def inner_text(element: Tag) -> str:
-    """An element's text as an abstract has it; still with entities escaped.
+    """An element's text as an abstract has it; entities stay escaped.
 
-    Without its own heading, scripts, buttons, keywords and all that follows a heading of something
-    else; with the labels of a structured abstract; with each formula once;
-    without the numbers of references and links to files below it.
+    Without its own heading, scripts, buttons, keywords, reference numbers, links at its end, and
+    all that follows the heading of something else. With the labels of a structured abstract, and
+    each formula once.
     """
     return _without_last_links(_lines_of(element))
 
 
 def _lines_of(element: Tag) -> str:
-    """An element's text with a line for each block, in which links are marked."""
+    """An element's text with a line for each block; links are marked."""
     part = copy.copy(element)
     for comment in part.find_all(string=lambda text: isinstance(text, Comment)):
         comment.extract()
@@ -187,12 +187,12 @@ def _lines_of(element: Tag) -> str:
         link.insert(0, _LINK)
         link.append(_LINK_END)
     markup = scripts(part.decode_contents()).replace("\n", " ")
-    # every tag goes here; what is escaped in the text stays escaped until it is cleaned
+    # all tags are removed here; escaped text stays escaped until it is cleaned
     return re.sub(r"<[^>]*+>?", "", BLOCK_TAG.sub("\n", markup))
 
 
 def _without_last_links(text: str) -> str:
-    """A text in one line, without its last lines where these only hold links, each with a label at most."""
+    """A text in one line, without last lines that have only links, each with at most a label."""
     lines = [line for line in text.split("\n") if line.strip()]
     while lines and len(lines[-1]) < 100:
         beside, count = _LINKED.subn("", lines[-1])
@@ -203,12 +203,12 @@ def _without_last_links(text: str) -> str:
 
 
 def _goes_on(element: Tag) -> bool:
-    """More of the text stands behind an element in its line, shown or hidden."""
+    """Whether more text follows an element in its line, shown or hidden."""
     return sum(len(one.get_text().strip()) for one in islice(element.next_siblings, 4)) > _SOME
 
 
 def _cut_at_other(part: Tag) -> None:
-    """Drop what stands under the heading of something else, up to the next heading of its rank."""
+    """Drop the parts under the heading of something else, up to the next heading of its rank."""
     for heading in part.find_all([*HEADINGS, "strong", "b", "dt", "span", "p", "div", "i"]):
         if is_gone(heading):
             continue
@@ -226,22 +226,22 @@ def _cut_at_other(part: Tag) -> None:
 
 
 def _is_titled(element: Tag) -> bool:
-    """A box that stands for a heading: ``<div class="title">Motivation</div>``."""
+    """Whether a box serves as a heading: ``<div class="title">Motivation</div>``."""
     names = [words_of(name) for name in element.get("class") or []]
     is_box = element.name in ("div", "p") and any(one & {"title", "heading"} for one in names)
     return is_box and 0 < len(short_text(element)) <= 80
 
 
 def _is_another(text: str) -> bool:
-    """A heading that begins something else where an abstract stands before it: the abstract in another
-    language, the introduction.
+    """Whether a heading after an abstract begins the introduction, or the abstract in another
+    language.
     """
     another = HEADING.match(text) and not _SUMMARY.match(text)
     return bool(another or _INTRODUCTION.match(text))
 
 
 def _words_before(element: Tag, most: int = _MUCH) -> bool:
-    """Whether an abstract's worth of words stands before an element in its part of the page."""
+    """Whether more than ``most`` characters precede an element."""
     count = 0
     for before in element.previous_elements:
         count += len(before.strip()) if isinstance(before, NavigableString) else 0
@@ -251,7 +251,7 @@ def _words_before(element: Tag, most: int = _MUCH) -> bool:
 
 
 def _begins(element: Tag) -> bool:
-    """Nothing stands before it in its line."""
+    """Whether an element is the first of its line."""
     for sibling in element.previous_siblings:
         name = getattr(sibling, "name", None)
         if name:
@@ -274,14 +274,14 @@ def text_after(heading: Tag) -> str:
         if name in ("footer", "nav"):
             break
         if name == "p" and "ISSN" in (before := "".join(parts)) and len(before) < 600:
-            parts = []  # the paper's reference, as SciELO has it before each abstract
+            parts = []  # the paper's reference, which SciELO puts before each abstract
         is_field = heading.name in ("td", "th") or name == heading.name == "dt"
         if is_field and "".join(parts).strip():
-            break  # the cells behind its text say which language it is in, or are other fields
+            break  # the cells after its text give its language, or are other fields
         much = sum(map(len, parts)) > _MUCH
         if name == heading.name and _is_bold(sibling):
             if much and not labelled:
-                break  # a heading of the same make
+                break  # a heading of the same kind
             labelled = True
         heads = [sibling] if name in HEADINGS else sibling.find_all(HEADINGS)
         if any(head.name <= rank or OTHER.match(head.get_text()) for head in heads):
@@ -300,13 +300,13 @@ def text_after(heading: Tag) -> str:
 
 
 def _is_bold(element: Tag) -> bool:
-    """All that it says is a few words in bold."""
+    """Whether an element's text is only a few words in bold."""
     bold, said = element.find(["strong", "b"]), short_text(element)
     return bold is not None and 0 < len(said) <= 60 and short_text(bold) == said
 
 
 def _is_labelled_other(element: Tag, *, much: bool) -> bool:
-    """A paragraph that begins with a label: ``Keywords: …``; after an abstract also ``Résumé …``."""
+    """Whether a paragraph begins with another label: ``Keywords: …``; if ``much``, ``Résumé …``."""
     text = short_text(element)
     if len(text) < 400 and OTHER.match(text):
         named = re.match(rf"^(?:[\w\s/-]{{3,40}}[:—]|{KEYWORDS})", text, re.IGNORECASE)

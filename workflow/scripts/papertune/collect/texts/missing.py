@@ -1,12 +1,12 @@
-"""Words that stand where nothing is known: ``N/A``, ``nan``, ``-``, "No abstract available."."""
+"""Recognise placeholders for missing values: ``N/A``, ``nan``, ``-``, "No abstract available."."""
 
 import re
 
-_LONGEST = 200  # characters: what is longer says something
+_LONGEST = 200  # characters; a longer text is no placeholder
 _AROUND = " \t\r\n\"'“”‘’«»„*_|"
 _BRACKETS = ("[]", "()", "<>", "{}", "【】", "（）", "〔〕", "［］", "「」", "〈〉")
 
-# as whole cells: of programs (pandas, R, SQL, Excel), of people
+# whole cells, as written by programs (pandas, R, SQL, Excel) and people
 _UNKNOWN = re.compile(
     r"nan|(?-i:NaT|NA)|null|nil|\\n|undefined|#n/?a|n[./\\] ?a\.?|n\.a\.|#(?:null|div/0|value|ref|name|num"
     r"|spill|calc|field|blocked|connect|unknown|getting_data|wert|zahl|bezug|nv|valeur|nom|nombre)[!?]?"
@@ -15,7 +15,7 @@ _UNKNOWN = re.compile(
     r"|no disponible|não disponível|нет данных|н/д|(?:暂|暫)(?:无|無|缺)|[-‐-―−.…\s]+",
     re.IGNORECASE,
 )
-# the same, but for an answer, which these may be
+# more of them; these are no placeholders in an answer
 _NONE = re.compile(
     r"\d+|none|no|na|missing|empty|unavailable|unknown|nada|(?:coming|available) soon|non renseigné"
     r"|not (?:applicable|provided|specified|given|known|supplied)|[-‐-―−_.…·?？/\\*~=。、\s]+"
@@ -54,12 +54,12 @@ _NOTICE = re.compile(
     r"|(?:국문\s?)?(?:초록|요약)(?:이|은)? ?(?:없음|없습니다|미등록)"
     r"|(?:please )?see (?:the )?(?:article|paper|pdf|full ?text|attached(?: \w{1,20})?)"
     r"(?: for (?:details|abstract))?"
-    # what repositories write into the field: HAL of its readers, others of the review
+    # other values of the field in repositories: HAL's audience, a review status
     r"|(?:international|national|inter|non spécifiée|popular) audience|peer[- ]?reviewed"
     r"|(?:published|submitted) version",
     re.IGNORECASE,
 )
-# of what became of the paper, and its first words for want of an abstract
+# notices of a withdrawal or a correction, and the paper's first words in place of an abstract
 _INSTEAD = re.compile(
     r"\W*(?:in lieu of an abstract"
     r"|this (?:paper|article|submission|manuscript|preprint|chapter) (?:has been|was|is) (?:\w+ )?"
@@ -80,25 +80,25 @@ _UNTITLED = re.compile(
 
 
 def is_missing(text: str) -> bool:
-    """Whether a value says that it is not known; also what is empty.
+    """Whether a value is empty or a placeholder for an unknown one.
 
-    ``None`` is no such value: it may be an answer.
+    The word ``None`` is no placeholder here: it may be an answer.
     """
     return _fits(_UNKNOWN, text)
 
 
 def is_no_text(text: str) -> bool:
-    """Whether an abstract only says that there is none; also what is empty."""
+    """Whether an abstract is empty or only says that there is none."""
     return _fits(_UNKNOWN, text) or _fits(_NONE, text) or _fits(_NOTICE, text)
 
 
 def is_instead(text: str) -> bool:
-    """Whether what stands for an abstract is a notice about the paper, or the paper's beginning."""
+    """Whether a text is a notice about the paper, or its beginning, in place of an abstract."""
     return _INSTEAD.match(text) is not None
 
 
 def is_no_title(text: str) -> bool:
-    """Whether a title only says that there is none; also what is empty."""
+    """Whether a title is empty or only says that there is none."""
     return _fits(_UNKNOWN, text) or _fits(_UNTITLED, text)
 
 

@@ -1,8 +1,8 @@
 """The text of born-digital papers: columns in order, words whole, no running heads, no references.
 
-PDFium reads the letters (Chrome's reader; it knows ligatures and hyphens at line ends), the order
-comes from :mod:`papertune.collect.texts.pdf_layout`. Scanned, garbled, encrypted, damaged and very long
-files are refused with the reason; nothing is recognised from pictures.
+PDFium (Chrome's reader, which handles ligatures and hyphens at line ends) reads the letters;
+:mod:`papertune.collect.texts.pdf_layout` orders them. Scanned, garbled, encrypted, damaged and very
+long files are rejected with a reason; there is no text recognition (OCR).
 """
 
 import ctypes
@@ -28,29 +28,29 @@ from papertune.collect.texts.pdf_text import HYPHEN, paragraphs, without_referen
 from papertune.errors import CollectError
 
 _MOST_LETTERS = 40_000  # of one page: more is a plot drawn with letters
-_MOST_DRAWN = 400_000  # of one page: more is there to keep a reader busy
-# of TeX's fonts without names for their letters; 13 is also what PDFium ends a line with
+_MOST_DRAWN = 400_000  # of one page: more is meant to slow the reader down
+# ligatures in TeX's fonts without letter names; 13 is left out, as PDFium ends lines with it
 _LIGATURES = {
     **{11: "ff", 12: "fi", 14: "ffi", 15: "ffl"},
     **{27: "ff", 28: "fi", 29: "fl", 30: "ffi", 31: "ffl"},
 }
-_STYLED = 3  # pages of which fonts are looked at: title and abstract
-_FEW_LETTERS = 1_000  # of a page that may be a picture
-_MOST_OBJECTS = 2_000  # of such a page that are looked at
+_STYLED = 3  # first pages whose fonts are read, for title and abstract
+_FEW_LETTERS = 1_000  # a page with fewer may be a picture
+_MOST_OBJECTS = 2_000  # objects of such a page that are examined
 _HINTS = {
     "pdf_scanned": "run it through text recognition (ocrmypdf) first",
     "pdf_garbled": "run it through text recognition again (ocrmypdf --force-ocr)",
     "pdf_too_long": "raise max_pages, max_megabytes or max_seconds, or take a part of it",
-    "pdf_damaged": "get the file again; it may be cut off, or a web page with the name of a PDF",
+    "pdf_damaged": "get the file again; it may be cut off, or a web page that is named .pdf",
     "pdf_encrypted": "save a copy without a password",
 }
-# what has the name of a PDF, by how it begins
+# first bytes → kind of other files that are named .pdf
 _OTHERS = {
     b"PK\x03\x04": "an archive or a document of an office program",
     b"\xd0\xcf\x11\xe0": "a document of an office program",
     b"%!PS": "PostScript",
     b"\x1f\x8b": "packed with gzip",
-    b"version https://git-lfs": "a pointer of Git LFS, of which the file was not brought",
+    b"version https://git-lfs": "a pointer of Git LFS, whose file was not downloaded",
     b"{": "JSON",
     b"{\\rtf": "a document of an office program",
     b"\xff\xd8\xff": "a picture",
@@ -59,7 +59,7 @@ _OTHERS = {
 
 
 class PdfError(CollectError):
-    """A PDF that no text is taken from; ``reason`` is a short word that is counted."""
+    """A PDF was rejected; ``reason`` is a short code that is counted."""
 
     def __init__(self, reason: str, what: str, path: Path) -> None:
         super().__init__(what, where=str(path), hint=_HINTS[reason])
@@ -68,7 +68,7 @@ class PdfError(CollectError):
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """A paper's title and text, and its arXiv number or DOI where its first page tells one."""
+    """A paper's title and text, and its arXiv number or DOI if its first page gives one."""
 
     title: str
     text: str
@@ -83,13 +83,13 @@ def read_pdf(
     max_megabytes: float = 50.0,
     max_seconds: float = 60.0,
 ) -> Paper:
-    """A paper; the paragraphs of its text are apart by an empty line.
+    """Read a paper; empty lines separate the paragraphs of its text.
 
-    Longer and larger files are refused before they are read, slow ones after the page that passes
+    Longer and larger files are rejected before they are read, slow ones after the page that passes
     ``max_seconds``.
 
     Args:
-        part: Of an ``abstract`` the text is empty where none is found.
+        part: With ``abstract``, the text is empty if no abstract is found.
 
     Raises:
         PdfError: with the reason ``pdf_encrypted``, ``pdf_scanned``, ``pdf_garbled``, ``pdf_damaged`` or
@@ -99,19 +99,19 @@ def read_pdf(
     path = Path(path)
     megabytes = path.stat().st_size / 1e6
     if megabytes > max_megabytes:
-        what = f"larger than is asked for: {megabytes:.0f} MB, max_megabytes is {max_megabytes:g}"
+        what = f"too large: {megabytes:.0f} MB, max_megabytes is {max_megabytes:g}"
         raise PdfError("pdf_too_long", what, path)
     with closing(_opened(path)) as document:
         count = len(document)
         if count > max_pages:
-            what = f"more pages than are asked for: {count}, max_pages is {max_pages}"
+            what = f"too many pages: {count}, max_pages is {max_pages}"
             raise PdfError("pdf_too_long", what, path)
         started, pages = time.monotonic(), []
         for number in range(count):
             pages.append(_page(document, number, path))
             if time.monotonic() - started > max_seconds:
                 much = f"{number + 1} of {count} pages in {max_seconds:.0f} s"
-                raise PdfError("pdf_too_long", f"slower than is asked for: {much}", path)
+                raise PdfError("pdf_too_long", f"slower than max_seconds: {much}", path)
         named = str(document.get_metadata_dict().get("Title") or "")
         kept = without_cover(pages)
         known = _number(document, len(pages) - len(kept))
@@ -121,9 +121,7 @@ def read_pdf(
     first = [line for line in lines if line.page == lines[0].page]  # pages before it may be blank
     title = title_of(named, first) or title_of(named, pages[0].lines)
     if is_garbled(text):
-        what = (
-            "its letters have no names, or were recognised badly: the text is none that can be read"
-        )
+        what = "the text is not readable: its letters have no names, or were recognised badly"
         raise PdfError("pdf_garbled", what, path)
     if part == "abstract":
         front = paragraphs([line for line in lines if not line.note])
@@ -132,19 +130,19 @@ def read_pdf(
 
 
 def _check(pages: list[Page], path: Path) -> None:
-    """Raise PdfError where the pages have no text."""
+    """Raise PdfError if the pages have no text."""
     found = sum(len(line.text) for page in pages for line in page.lines)
     if not is_scan(pages):
         return
     seen = "pictures of pages" if any(page.is_picture for page in pages) else "blank, or drawings"
-    what = f"{found} letters on {len(pages)} pages: {seen}, without text of their own"
+    what = f"{found} letters on {len(pages)} pages: {seen}, without text"
     raise PdfError("pdf_scanned", what, path)
 
 
 def _opened(path: Path) -> pypdfium2.PdfDocument:
     data = path.read_bytes()
     if not data.strip(b"\0 \r\n\t"):
-        raise PdfError("pdf_damaged", f"nothing is in the file ({len(data)} bytes)", path)
+        raise PdfError("pdf_damaged", f"the file has no content ({len(data)} bytes)", path)
     try:
         document = pypdfium2.PdfDocument(data)
         if len(document) == 0:
@@ -152,31 +150,33 @@ def _opened(path: Path) -> pypdfium2.PdfDocument:
         return document
     except pypdfium2.PdfiumError as error:
         if "password" in str(error).lower() or "security" in str(error).lower():
-            raise PdfError("pdf_encrypted", "the file asks for a password", path) from None
+            raise PdfError("pdf_encrypted", "the file needs a password", path) from None
         raise PdfError("pdf_damaged", _instead(data) or f"a broken PDF ({error})", path) from None
 
 
 def _instead(data: bytes) -> str:
-    """What a file is that is no PDF; empty where it may be one."""
+    """What kind of file it is instead of a PDF; empty if it may be one."""
     if b"%PDF-" in data[:2048]:
         return "" if b"%%EOF" in data[-2048:] else "a PDF that is cut off: its end is missing"
     head = data[:2048].lstrip(b"\xef\xbb\xbf \r\n\t")
     other = next((name for start, name in _OTHERS.items() if head.startswith(start)), "")
     if not other and re.match(rb"<(?:!doctype|html|head|\?xml|script)", head, re.IGNORECASE):
         other = "a web page"
-    return f"no PDF but {other}" if other else "no PDF: it does not begin as one"
+    return f"not a PDF but {other}" if other else "not a PDF: it does not begin like one"
 
 
 def _page(document: pypdfium2.PdfDocument, number: int, path: Path) -> Page:
-    """A page's lines; a page that is broken has none.
+    """A page's lines; a broken page has none.
 
-    Only of upright letters: stamps along the margin stand on their side. Letters that are drawn twice
-    at one place, to be bold or to keep a reader busy, are there once.
+    Only upright letters are read: stamps along the margin are rotated. Letters drawn twice at one
+    place, for bold type or to slow the reader down, are read once.
     """
     try:
         with closing(document[number]) as page, closing(page.get_textpage()) as text:
             if text.count_chars() > _MOST_DRAWN:
-                what = f"{text.count_chars()} letters on page {number + 1}: no page has as many"
+                what = (
+                    f"{text.count_chars()} letters on page {number + 1}: no real page has so many"
+                )
                 raise PdfError("pdf_too_long", what, path)
             left, bottom, right, top = page.get_bbox()
             found = list(_letters(text, left, bottom, number < _STYLED))
@@ -200,7 +200,7 @@ def _letters(
             continue
         x0, y0, x1, y1 = text.get_charbox(index, loose=True)
         place = (char, round(2 * x0), round(2 * y0))
-        # the letters of a ligature stand at one place, too, but follow each other
+        # the letters of a ligature share a place, too, but follow each other
         if index - seen.setdefault(place, index) > 3 and not char.isspace():
             continue
         if styled and not char.isspace():
@@ -223,7 +223,7 @@ def _is_picture(page: pypdfium2.PdfPage) -> bool:
 
 
 def _number(document: pypdfium2.PdfDocument, first: int) -> str:
-    """The arXiv number on a page's margin, or the only DOI on it; empty where it tells none, or several."""
+    """The arXiv number in a page's margin, or its only DOI; empty if it has none or several."""
     try:
         with closing(document[first]) as page, closing(page.get_textpage()) as text:
             said = text.get_text_range(0, min(text.count_chars(), _MOST_LETTERS))

@@ -1,8 +1,8 @@
-"""Title and abstract of a paper, on its first pages.
+"""Title and abstract of a paper, from its first pages.
 
-A title is the largest text that is none of what else stands large there: the journal, the kind of
-article, a number. An abstract has a heading, or it is the paragraph between the authors, with the dates
-of a manuscript, and the keywords or the introduction; or it is set in bold before a text that is not.
+The title is the largest text there but for the journal, the kind of article or a number. The
+abstract has a heading, or is the paragraph between the authors or a manuscript's dates and the
+keywords or the introduction, or is set in bold before text that is not.
 """
 
 import re
@@ -20,7 +20,7 @@ from papertune.collect.texts.text import clean, letters
 from papertune.sentences import composed, is_spaceless, word_count
 
 _FRONT = 12_000  # letters in which an abstract begins
-_LONGEST = 4_000  # letters of an abstract; more is a summary that goes on into the text
+_LONGEST = 4_000  # letters of an abstract; a longer one has run into the text
 _ABSTRACT = re.compile(
     r"(?:^|\n)[ \t]*(?:\d\.?[ \t]+)?(?:A\s?BSTRACT|Abstract|SUMMARY|Summary|SYNOPSIS|Synopsis)"
     r"(?:[ \t]*+[:.—–-]++[ \t]*+|[ \t]*+\n++|[ \t]++(?=[A-Z]))"
@@ -50,12 +50,12 @@ _ABSTRACT_ENDS = re.compile(
     r"|e-?mail(?: address(?:es)?)?:|doi\b|https?://(?:dx\.)?doi\.org|author note|this work is licensed)",
     re.IGNORECASE,
 )
-# what stands below an abstract that has no heading
+# the line below an abstract that has no heading
 _CLOSES = re.compile(rf"{_TERMS}|{_INTRODUCTION}|doi ?:|https?://(?:dx\.)?doi\.org", re.I)
-# and what of it stands above one, too: an address, or the first affiliation
+# of these, lines that are also found above one: an address, or the first affiliation
 _OPENS = re.compile(r"doi ?:|https?://|1\W? ?(?!introduction)[^,.]{3,80},", re.I)
 _CLOSES_INSIDE = re.compile(r"(?<=[.!?]) (?:PACS|Key ?words|Keywords|MSC|CCS) ?[\w ]{0,12}:", re.I)
-# the dates of a manuscript, above one that has none
+# the dates of a manuscript, above an abstract that has no heading
 _DATED = re.compile(
     r"(?:^|[\s(])\(?(?:Dated|Received|Submitted|Accepted|Published|Revised)\b[^.]{0,40}?"
     r"(?:\d{1,2} [A-Z][a-z]+|[A-Z][a-z]+ \d{1,2},) ?(?:19|20)\d\d[^.]{0,150}\)?\.?$"
@@ -82,7 +82,7 @@ _NO_TITLE = re.compile(
     r"|^[A-Z]?\d[\w.()-]*$|\b(?:19|20)\d\d\), (?:article )?no\.",
     re.IGNORECASE,
 )
-# what stands large above a title, or in its place
+# large text above a title, or in its place
 _BANNER = re.compile(
     r"^\W*+(?:(?:(?:original|short|brief|rapid|review|regular|full|invited|special|research|technical|case"
     r"|mini|data|open|discussion|working|white|position|conference|workshop|feature|featured)[ -]?)*"
@@ -111,7 +111,7 @@ _BANNER = re.compile(
     r"(?:[–-]\d{1,2}|[–-] ?[a-z]{3,9} \d{1,2})?,? (?:19|20)\d\d\b",
     re.IGNORECASE,
 )
-# a person with the mark of a note or of an affiliation
+# a person with a footnote or affiliation mark
 _PERSON = re.compile(
     r"^(?:[A-Z][\w.’'-]*\.? ){1,3}[A-Z][\w’'-]+ ?[\d∗*†‡§¶]+ ?(?:[,&\d∗*†‡§¶]|\band\b|[A-Z])"
     r"|^[\w.+-]+@"
@@ -119,9 +119,9 @@ _PERSON = re.compile(
 
 
 def title_of(named: str, lines: list[Line]) -> str:
-    """The title in the metadata if the first page has it, else the page's largest text that may be one.
+    """The metadata's title if the first page has it, else the page's largest text that may be one.
 
-    Empty where nothing tells a title from the text.
+    If no text may be one, the metadata's title, which may be empty.
     """
     named = clean(plain(named))
     if (
@@ -139,10 +139,10 @@ def title_of(named: str, lines: list[Line]) -> str:
 
 
 def _titles(lines: list[Line]) -> Iterator[str]:
-    """What may be the title, the likeliest first: larger than the text, else in bold above it."""
+    """Possible titles, the likeliest first: larger than the text, else in bold above it."""
     upper = [line for line in lines if sum(char.isalpha() for char in line.text) >= 2]
     usual = _usual(upper)
-    # what stands beside a title may come before it
+    # text beside a title may come before it
     highest = nlargest(max(12, len(upper) // 3), (line.bottom for line in upper))
     upper = [line for line in upper if line.bottom >= highest[-1]]
     blocks: list[list[Line]] = []
@@ -162,7 +162,7 @@ def _titles(lines: list[Line]) -> Iterator[str]:
 
 
 def _goes_on(block: list[Line], line: Line) -> bool:
-    """Whether a line is of the same block of type: as large, as bold, close below, and no authors."""
+    """Whether a line continues a block of type: as large, as bold, close below, and no authors."""
     last = block[-1]
     return (
         abs(line.points - last.points) <= 0.07 * last.points
@@ -207,11 +207,11 @@ def _is_long(title: str) -> bool:
 
 
 def abstract_of(text: str, title: str = "") -> str:
-    """The abstract out of a paper's text; else an empty string.
+    """The abstract under a heading in a paper's text; an empty string if there is none.
 
     Args:
-        text: Its paragraphs are apart by an empty line.
-        title: Of abstracts in several languages the title's is taken.
+        text: Paragraphs separated by empty lines.
+        title: Of abstracts in several languages, the one in the title's is taken.
     """
     starts, found = list(_ABSTRACT.finditer(text[:_FRONT])), []
     for start, after in zip_longest(starts, starts[1:]):
@@ -230,7 +230,7 @@ def abstract_of(text: str, title: str = "") -> str:
         if is_abstract(abstract) and not listed and letters(abstract) != letters(title):
             found.append(abstract)
     languages = [(language_of(abstract), abstract) for abstract in found]
-    # what comes after the abstracts is in the paper's language; titles are short, and may be several
+    # the text after the abstracts is in the paper's language; titles are short, and may be several
     own = language_of(text[_FRONT:])
     wanted = own if own in dict(languages) else language_among(languages, title)
     return next((abstract for language, abstract in languages if language == wanted), "") or next(
@@ -242,13 +242,13 @@ _NOTE_MARK = re.compile(r"(?<=[^\W\d_][.!?]) ?\d{1,2}(?:[,–-]\d{1,2}){0,5}$")
 
 
 def _own(text: str, title: str = "") -> str:
-    """An abstract by itself, without the mark of a note or a reference at its end."""
+    """An abstract without additions, and without a note's or reference's mark at its end."""
     return _NOTE_MARK.sub("", own_abstract(clean(text), title))
 
 
 def lead_of(lines: list[Line]) -> str:
-    """The abstract on a first page that has no heading for it; else an empty string."""
-    # running heads of the first page alone
+    """The abstract on a first page without a heading for it; an empty string if there is none."""
+    # without running heads that only the first page has
     lines = [line for line in lines if not (line.margin and line.apart)]
     return _without_heading(paragraphs(lines).split("\n\n")) or _in_bold(lines)
 
@@ -268,7 +268,7 @@ def _without_heading(parts: list[str]) -> str:
         below_dates = bool(_DATED.search(parts[at - 1][-300:]))
         inside = _CLOSES_INSIDE.search(part)
         said = clean(part[: inside.start()] if inside else part)
-        if below_dates and end and not inside and len(part) > 120:  # it may have parts
+        if below_dates and end and not inside and len(part) > 120:  # it may have several paragraphs
             said = clean(" ".join(one for one in parts[at:end] if not _NOTE.search(one)))
         if (below_dates or inside) and _is_lead(said, 120):
             return own_abstract(said, "")
@@ -277,13 +277,13 @@ def _without_heading(parts: list[str]) -> str:
         if end
         else []
     )
-    # of several paragraphs the last is a part, or the text
+    # after other paragraphs the last is only a part of it, or the text
     alone = not any(_is_lead(part, 120) for part in before[:-1])
     return before[-1] if before and alone and _is_lead(before[-1], 200) else ""
 
 
 def _is_lead(text: str, shortest: int) -> bool:
-    """An abstract by what it says alone: sentences, whole, and no note on the paper."""
+    """Whether a text may be an abstract by its content alone: complete sentences, and no note."""
     if is_spaceless(text):
         return 80 <= len(text) <= _LONGEST and is_abstract(text) and not is_unfinished(text)
     return (

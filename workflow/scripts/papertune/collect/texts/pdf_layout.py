@@ -1,8 +1,8 @@
-"""Where the lines of a PDF's pages stand, and the order in which a person reads them.
+"""The lines of a PDF's pages, in reading order.
 
-A PDF draws letters at places, in any order; two columns may be drawn line by line across. So lines
-are made of letters by their boxes, columns found by the gutter that few lines cross, and running
-heads by what comes back on other pages.
+A PDF draws letters at positions, in any order; two columns may be drawn line by line across. So
+lines are formed from the letters' boxes, columns are separated by the gutter that few lines cross,
+and running heads are lines that recur on other pages.
 """
 
 import re
@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"\W*(?:page\s*)?(?:\d{1,5}|[ivxlc]{1,6})(?:\s*(?:of|/)\s*\
 
 
 def lines_of(letters: Iterable[Letter], page: int, width: float, height: float) -> list[Line]:
-    """A page's lines in the order in which they are read."""
+    """A page's lines in reading order; lengths are in points."""
     pieces = _without_line_numbers(_pieces(letters, page))
     usual, lines = usual_size(pieces), []
     for place, part in enumerate(
@@ -55,7 +55,7 @@ def _pieces(letters: Iterable[Letter], page: int) -> list[Line]:
         ):
             last, votes = Line("", x0, y0, x1, y1, page, style=style), 0
             pieces.append(last)
-        elif y1 - y0 > 1.15 * last.size:  # an index or a power makes the line no higher
+        elif y1 - y0 > 1.15 * last.size:  # a subscript or superscript does not raise the line
             last.bottom, last.top = y0, y1
         last.right = max(last.right, x1)
         last.text += char
@@ -66,7 +66,7 @@ def _pieces(letters: Iterable[Letter], page: int) -> list[Line]:
 
 
 def _without_line_numbers(pieces: list[Line]) -> list[Line]:
-    """Without the numbers that manuscripts have beside their lines: outside of the text, counting on."""
+    """Remove a manuscript's line numbers: beside the text, counting up."""
     numbers = [piece for piece in pieces if re.fullmatch(r"\d{1,4}", piece.text)]
     text = [piece for piece in pieces if len(piece.text) > 20]
     if len(numbers) < 4 or not text:
@@ -89,11 +89,12 @@ def _without_line_numbers(pieces: list[Line]) -> list[Line]:
 
 
 def _beside(pieces: list[Line], width: float) -> list[list[Line]]:
-    """A page's pieces as what is above, beside and in, and below the box that an abstract shares with its
-    history and keywords, the authors, or notices in the margin; all as one where there is none.
+    """Split a page at a box with an abstract beside its keywords and history, authors or notices.
 
-    One part is prose and wider, unless the text below has one column and the box two abstracts; the
-    lines of the two need not stand on the same height.
+    The parts are the pieces above, the narrow side, the wide side, below; one part without a box.
+
+    The wide side is prose and the wider one, unless the text below has one column and the box two
+    abstracts; the lines of the two sides need not align.
     """
     single = _gutter(pieces, width) is None
     for shortest in (30, 1):  # prose on the right, notices on the right
@@ -117,7 +118,7 @@ def _beside(pieces: list[Line], width: float) -> list[list[Line]]:
 
 
 def _sides(pieces: list[Line], edge: float, shortest: int) -> tuple[list[Line], list[Line]]:
-    """What stands left and right of an edge, as high as the lines that begin there; nothing where a line
+    """The pieces left and right of an edge, as high as the lines that begin there; none if a line
     crosses it.
     """
     lines = [one for one in pieces if edge <= one.left < edge + 6 and len(one.text) >= shortest]
@@ -134,7 +135,7 @@ def _sides(pieces: list[Line], edge: float, shortest: int) -> tuple[list[Line], 
     if not left or len(left) + len(right) < len(inside):
         return [], []
     lowest = min(left, key=lambda one: one.bottom)
-    for piece in sorted(pieces, key=lambda one: -one.bottom):  # it may go on farther
+    for piece in sorted(pieces, key=lambda one: -one.bottom):  # it may continue below
         if piece.right < edge and 0 < lowest.bottom - piece.bottom < 1.6 * lowest.size:
             left.append(lowest := piece)
     return left, right
@@ -145,7 +146,7 @@ def _width(pieces: list[Line]) -> float:
 
 
 def _columns(pieces: list[Line], width: float) -> list[list[Line]]:
-    """The pieces by column: bands between what spans the page, and in each left before right."""
+    """The pieces by column: bands between pieces that span the page; in each, left before right."""
     gutter = _gutter(pieces, width)
     if gutter is None:
         return [pieces] if pieces else []
@@ -155,7 +156,7 @@ def _columns(pieces: list[Line], width: float) -> list[list[Line]]:
 
     def band(piece: Line) -> tuple[int, int]:
         middle = (piece.bottom + piece.top) / 2
-        # a row of which a piece spans belongs to the page as a whole
+        # a row with a spanning piece belongs to the page as a whole
         row = next((one for one in spanning if one.bottom <= middle <= one.top), None)
         if row is not None:
             return 2 * edges.index(round(row.bottom, 1)) + 1, 0
@@ -179,7 +180,7 @@ def _ends(piece: Line, spanning: list[Line], pieces: list[Line]) -> bool:
 
 
 def _gutter(pieces: list[Line], width: float) -> float | None:
-    """Where a page of two columns is empty from top to bottom but for a few lines."""
+    """The x position (points) of a two-column page's gutter, which few lines cross; else None."""
     letters = sum(len(piece.text) for piece in pieces)
     crossing = {
         x: sum(len(piece.text) for piece in pieces if piece.left < x - 1 and piece.right > x + 1)
@@ -199,7 +200,7 @@ def _gutter(pieces: list[Line], width: float) -> float | None:
 
 
 def _rows(column: list[Line]) -> list[Line]:
-    """Pieces of one height side by side, from the top down, as lines."""
+    """Join pieces of one height into lines, from the top down."""
     rows: list[list[Line]] = []
     for piece in sorted(column, key=lambda item: -item.top):
         for row in rows[-3:]:
@@ -221,7 +222,7 @@ def _rows(column: list[Line]) -> list[Line]:
 
 
 def _spaced(lines: list[Line]) -> Iterator[Line]:
-    """The lines of a column, marked where a paragraph begins: a space, an indent, another size."""
+    """A column's lines, marked if they begin a paragraph: by a space, an indent or another size."""
     edge = Counter(round(line.left) for line in lines).most_common(1)[0][0]
     gaps = [
         above.bottom - line.bottom for above, line in pairwise(lines) if above.bottom > line.bottom
@@ -242,7 +243,7 @@ def _spaced(lines: list[Line]) -> Iterator[Line]:
 
 
 def _mark_notes(column: list[Line], usual: float, below: float) -> None:
-    """Mark the footnotes and captions at the foot of a column: the text goes on in the next one."""
+    """Mark footnotes and captions at the foot of a column: the text continues in the next one."""
     start = len(column)
     while start and column[start - 1].size < 0.9 * usual:
         start -= 1
@@ -253,9 +254,9 @@ def _mark_notes(column: list[Line], usual: float, below: float) -> None:
 def without_furniture(pages: list[list[Line]]) -> list[Line]:
     """The lines of all pages without running heads, feet and page numbers.
 
-    A title stands larger above its text than at the head of the other pages.
+    A title is kept: above its text it is larger than at the head of the other pages.
     """
-    heads: dict[str, list[float]] = defaultdict(list)  # the sizes of a line that stands there
+    heads: dict[str, list[float]] = defaultdict(list)  # sizes of each line in the margins
     for lines in pages:
         for name, size in {shape(line): line.size for line in lines if line.margin}.items():
             heads[name].append(size)

@@ -1,4 +1,4 @@
-"""A line of type: where it stands and how it is set."""
+"""A line of type: its position and its style."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ _BOLD = re.compile(
 
 
 class Style(NamedTuple):
-    """How a letter is set, where it was asked for."""
+    """A letter's font and size, if they were read."""
 
     font: str = ""
     points: float = 0.0
@@ -25,9 +25,9 @@ _UNKNOWN = Style()
 class Line:
     """A line of one column, in points from the page's lower left corner.
 
-    ``size`` is the height of its letters, ``margin`` says that it stands where running heads do,
-    ``apart`` that a paragraph begins with it, ``first`` that its column does; ``note`` that it stands in
-    small type at its foot. ``style`` is that of most of its letters.
+    ``size`` is the height of its letters and ``style`` that of most of them. ``margin``: it is
+    where running heads are; ``apart``: it begins a paragraph; ``first``: it begins a column;
+    ``note``: it is in small type at the foot of one.
     """
 
     text: str
@@ -44,22 +44,22 @@ class Line:
 
     @property
     def size(self) -> float:
-        """Height."""
+        """The height of the letters in points."""
         return self.top - self.bottom
 
     @property
     def font(self) -> str:
-        """The name of the font, where it is known."""
+        """The name of the font; empty if unknown."""
         return self.style.font
 
     @property
     def points(self) -> float:
-        """The size of the type, where it is known: fonts of one size differ in height."""
+        """The type size, else the height: fonts of one size differ in height."""
         return self.style.points or self.size
 
 
 def is_bold(font: str) -> bool:
-    """Whether a font's name says that it is bold; weights in the files say anything."""
+    """Whether a font's name says that it is bold; the weights in files are unreliable."""
     return bool(_BOLD.search(font))
 
 
@@ -69,7 +69,7 @@ def is_italic(font: str) -> bool:
 
 
 def usual_size(lines: list[Line]) -> float:
-    """The height of most of a page's letters."""
+    """The height of most letters, in points."""
     sizes: Counter[float] = Counter()
     for line in lines:
         sizes[round(line.size, 1)] += len(line.text)
@@ -77,5 +77,5 @@ def usual_size(lines: list[Line]) -> float:
 
 
 def shape(line: Line) -> str:
-    """A line without its numbers, as running heads come again: ``12 A. Writer et al.``"""
+    """A line without numbers and punctuation, by which recurring running heads are recognised."""
     return re.sub(r"\d+|\W+", " ", line.text).strip().lower()

@@ -1,7 +1,7 @@
-"""What the pages of a PDF are: a cover of whoever passes it on, pictures of pages, letters without names.
+"""Kinds of PDF pages: a distributor's cover, scanned pictures, garbled text.
 
-A library's scan has a cover with text, a stamp with the day of the download on every page, and else
-nothing but pictures; text that was recognised badly, or whose font has no names for its letters, is none.
+A library's scan has a cover with text, a stamp with the download date on every page, and otherwise
+only pictures. Text is garbled if it was recognised badly or its font has no names for letters.
 """
 
 import re
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from papertune.collect.texts.pdf_lines import Line, shape
 
-_LETTERS_A_PAGE = 100  # fewer is a picture of a page with a stamp on it
-_LEAST_WORDS = 0.35  # of what stands between blanks; a page of formulas has more, noise less
-_STRANGE = 0.6  # of the Latin letters: no language has as many accents
-# each tells a cover by itself
+_LETTERS_A_PAGE = 100  # a page with fewer is a picture with a stamp
+_LEAST_WORDS = 0.35  # share of words among the tokens; formulas have more, noise less
+_STRANGE = 0.6  # share of accented Latin letters; no language has as many
+# each alone identifies a cover
 _COVER = re.compile(
     r"JSTOR is a not-for-profit|stable URL:? ?https?://(?:www\.)?jstor\.org|your use of the JSTOR archive"
     r"|see discussions, stats, and author profiles for this publication"
@@ -37,7 +37,7 @@ _HINTS = re.compile(
 )
 
 
-# as languages have them: with a vowel, in one case but for the first letter; or a number
+# a word (with a vowel, in one case but for the first letter) or a number
 _WORD = re.compile(
     r"[\W_]{0,3}(?:(?=[^\W_]*[aeiouyà-öø-ÿAEIOUY])[^\W\d_](?:[^\W\d_A-ZÀ-Þ]*|[A-ZÀ-Þ]*)"
     r"|[A-Z]{2,5}|\d+(?:[.,]\d+)?|[aAIy])"
@@ -47,21 +47,21 @@ _WORD = re.compile(
 
 @dataclass(slots=True)
 class Page:
-    """A page's lines, and whether a picture covers most of it; that is asked of pages with little text."""
+    """A page's lines, and whether a picture covers most of it (checked if it has little text)."""
 
     lines: list[Line]
     is_picture: bool = False
 
 
 def without_cover(pages: list[Page]) -> list[Page]:
-    """The pages without the cover that a library, a repository or a network put before the first."""
+    """The pages without the cover that a library, a repository or a network added."""
     if len(pages) < 2 or not is_cover(pages[0].lines):
         return pages
     return pages[1:]
 
 
 def is_cover(lines: list[Line]) -> bool:
-    """Whether a page tells where a paper is from, and nothing of what it says."""
+    """Whether a page only tells where a paper is from."""
     text = " ".join(line.text for line in lines)
     if len(text) > 6_000 or re.search(r"\b(?:1|I)\.? introduction\b", text, re.IGNORECASE):
         return False
@@ -70,7 +70,7 @@ def is_cover(lines: list[Line]) -> bool:
 
 
 def is_scan(pages: list[Page]) -> bool:
-    """Whether what is no cover are pictures of pages."""
+    """Whether the pages, apart from a cover, are scanned pictures."""
     often = Counter(name for page in pages for name in {shape(line) for line in page.lines})
     stamps = {name for name, count in often.items() if count > 1 and 2 * count >= len(pages)}
     own = [
@@ -91,12 +91,12 @@ def is_scan(pages: list[Page]) -> bool:
 
 
 def is_garbled(text: str) -> bool:
-    """Whether a text is noise: few words, or letters that stand for others."""
+    """Whether a text is noise: few words, or mostly accented letters."""
     latin = re.findall(r"[A-Za-z\u00c0-\u024f]", text)
     strange = sum(not char.isascii() for char in latin)
     if len(latin) >= 200 and strange > _STRANGE * len(latin):
         return True
-    # where other scripts are, words are not told by their looks
+    # in other scripts words cannot be told by their letters
     if len(latin) < 0.5 * sum(char.isalpha() for char in text):
         return False
     parts = [part for part in text.split() if any(map(str.isalnum, part))]

@@ -1,4 +1,4 @@
-"""Running text of a PDF's lines: paragraphs, words whole at line ends, no references, no stamps."""
+"""Join a PDF's lines to running text: paragraphs, no hyphenation, no references, no stamps."""
 
 import re
 import unicodedata
@@ -44,14 +44,14 @@ def without_references(lines: list[Line]) -> list[Line]:
 
 
 def paragraphs(lines: list[Line]) -> str:
-    """Running text, its paragraphs apart by an empty line; stamps of publishers left out."""
+    """Running text with empty lines between paragraphs, without publishers' stamps."""
     hyphened = set(re.findall(r"\b\w+-\w+\b", " ".join(line.text for line in lines).lower()))
     texts = (joined([line.text for line in one], hyphened) for one in paragraphs_of(lines))
     return "\n\n".join(text for text in texts if text and not _STAMP.match(text))
 
 
 def paragraphs_of(lines: list[Line]) -> list[list[Line]]:
-    """The lines of each paragraph; footnotes stand before the paragraph that begins below them."""
+    """The lines of each paragraph; footnotes come before the next paragraph that begins."""
     parts: list[list[Line]] = []
     notes: list[Line] = []
     above = None
@@ -78,7 +78,7 @@ def _parted(lines: list[Line]) -> list[list[Line]]:
 
 
 def _begins(line: Line, above: Line) -> bool:
-    """Whether a paragraph begins with a line: one may go on in the next column or on the next page."""
+    """Whether a line begins a paragraph, which may continue in the next column or page."""
     headed = (_HEADING.match(one.text) and one.text[-1] not in ",;" for one in (line, above))
     if any(headed) or _DATES.match(above.text) or _DATES.match(line.text):
         return True
@@ -94,10 +94,10 @@ def _begins(line: Line, above: Line) -> bool:
 
 
 def joined(lines: list[str], hyphened: set[str] | frozenset[str] = frozenset()) -> str:
-    """Lines as running text; a word that a line end broke is whole again.
+    """Join lines to running text, and words that were hyphenated at line ends.
 
-    A hyphen stays where it belongs to the word: before capitals and digits, and where the text has
-    the word with its hyphen elsewhere.
+    A hyphen stays if it belongs to the word: before capitals and digits, and if the word is in
+    ``hyphened``, the words with a hyphen elsewhere in the text.
     """
     parts: list[str] = []
     for line in map(str.strip, lines):
@@ -109,14 +109,14 @@ def joined(lines: list[str], hyphened: set[str] | frozenset[str] = frozenset()) 
         word = f"{broken[1]}-{end[0]}".lower()
         hyphen = "-" if word in hyphened or not line[0].islower() else ""
         parts[-1:] = [parts[-1][:-1] + hyphen, line]
-    # PDFium also marks hyphens within what this module takes for one line
+    # PDFium also marks hyphens in the middle of lines as they are split here
     text = re.sub(rf"(?<=\w){HYPHEN}\s*(?=[a-z])", "", "".join(parts)).replace(HYPHEN, "-")
     return plain(text)
 
 
 def plain(text: str) -> str:
-    """No ligatures, no invisible characters, one space."""
-    # what some fonts of office programs name their ligatures
+    """A text without ligatures and invisible characters, with single spaces."""
+    # characters as which some fonts of office programs encode ligatures
     text = re.sub("(?<=[a-z])\u019f|\u019f(?=[a-z])", "ti", text)
     text = re.sub("(?<=[a-z])\u01a9|\u01a9(?=[a-z])", "tt", text)
     text = re.sub("[\ufb00-\ufb06]", lambda match: unicodedata.normalize("NFKC", match[0]), text)

@@ -1,4 +1,4 @@
-"""Posts of question-and-answer sites as plain text: no notices or personal data."""
+"""Posts of question-and-answer sites as plain text, without notices and personal data."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BLOCKS = words(
 )
 _DROPPED = words("pre script style img svg video iframe del s strike aside")
 _LITERAL = words("code kbd samp tt")
-CODE_BLOCK = "<pre"  # begins one in a post's HTML
+CODE_BLOCK = "<pre"  # the beginning of a code block in a post's HTML
 _NOTICE_CLASS = re.compile(
     r"\b(post-notice|js-post-notice|s-notice|question-status|special-status)"
 )
@@ -52,8 +52,8 @@ _EMAIL = re.compile(
     r"|\b[\w.+-]{1,64}\s?[\[({]\s*at\s*[\])}]\s*[\w-]+(?:(?:\s*[\[({]\s*dot\s*[\])}]\s*|\.)[\w-]+)+",
     re.IGNORECASE,
 )
-_BLOCK = "\ue001"  # stands around the number of a block of code
-_REMOVED = "\ue000"  # stands where an address was, until the brackets around it are gone
+_BLOCK = "\ue001"  # placed around the number of a block of code
+_REMOVED = "\ue000"  # replaces an address until the brackets around it are removed
 _MENTION = re.compile(
     r"(?<![\w@/.\\$])@[^\W\d_][\w-]*(?:\.\w+)*(?:['’]s\b|(?: [A-Z][\w'-]*){1,2}(?=[:,]))?[:,]?"
 )
@@ -68,8 +68,8 @@ _MORE = (
     r"|everyone)|guys|all|everyone|everybody|folks)"
 )
 _FOR = r"(?: |, )(?:for|with) (?:any|your|the|all)\b"
-# what it is for: all but the last of these end where the next one begins, so there is one way to read
-# it; few, as thanks may begin anew within
+# reasons of thanks: all but the last end where the next begins, so that there is one way to match
+# them; few, as thanks may begin again within
 _REASONS = (
     rf"(?:{_FOR}(?:{_MORE}|(?!{_FOR})[^.!?\n]){{0,60}}+(?={_FOR})){{0,5}}+"
     rf"(?:{_FOR}[^.!?\n]{{0,60}}(?:{_MORE})*+)?"
@@ -82,7 +82,7 @@ _FAREWELL = re.compile(
 _SIGNED = re.compile(r"\n(?<!\s\n)\s*+(?:--?|~|/)\s*+[A-Z][\w'.-]*+(?: [A-Z][\w'.-]*+)?\s*+$")
 _CONTROL = re.compile(
     "[\ue000\ue001\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
-)  # no tree takes them
+)  # not allowed in lxml's trees
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "0123456789+-=()ni")
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₙ", "0123456789+-=()n")
 _FRACTION = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞])")
@@ -103,7 +103,7 @@ _PUNCTUATION = str.maketrans(
 
 
 def question_url(site: str, number: int) -> str:
-    """The address of a question of a site, by its name in the API: ``math``, ``meta.math``."""
+    """The url of a question; ``site`` is the site's name in the API: ``math``, ``meta.math``."""
     name = site.removesuffix(".com").removesuffix(".stackexchange")
     kind, _, parent = name.rpartition(".")  # of meta.stackoverflow, ru.stackoverflow
     if name in OWN_HOSTS:
@@ -118,13 +118,13 @@ def question_url(site: str, number: int) -> str:
 
 
 def clean_title(title: str, *, characters: Characters = "unicode") -> str:
-    """A title without its state (``[closed]``), addresses and mentions of users, normalised."""
+    """A normalised title without its state (``[closed]``), e-mail addresses and user mentions."""
     text = _EMAIL.sub("", _written_in(characters)(_STATE.sub("", title)))
     return " ".join(_MENTION.sub("", text).split())
 
 
 def _written_in(characters: Characters) -> Callable[[str], str]:
-    """What normalises a text; where it is to be ASCII, no character may become another before."""
+    """The function that normalises a text; for ASCII output it must not replace characters."""
     return composed if characters == "ascii" else normalised
 
 
@@ -135,12 +135,15 @@ def clean_post(
     characters: Characters = "unicode",
     elements: Collection[str] = (),
 ) -> str:
-    """The text of a post's HTML: a line for each paragraph and each item of a list.
+    """The text of a post's HTML, with a line for each paragraph and each list item.
 
-    Pictures, struck text and the site's notices are removed, and so are e-mail addresses, mentions
-    of users and signatures. Inline code and formulas (``$…$``) stay; blocks of code, with their lines
-    and indentation, if ``code`` says so. Of all other text only that within one of the ``elements``
-    stays, where some are named. With the ``characters`` of ASCII every other one is its HTML entity.
+    Pictures, struck text, the site's notices, e-mail addresses, user mentions and signatures are
+    removed. Inline code and formulas (``$…$``) stay.
+
+    Args:
+        code: Keep blocks of code, with their lines and indentation.
+        characters: With ``ascii``, other characters become HTML entities.
+        elements: If given, only text within these elements (and code) is kept.
     """
     from lxml import html
 
@@ -167,7 +170,7 @@ def clean_post(
 
 
 def _empty_outside(body: _Element, names: Collection[str]) -> None:
-    """Take the text out of all that stands in none of the elements of these names."""
+    """Remove the text that is in none of the elements of these names."""
     left: list[tuple[_Element, bool]] = [(body, False)]
     while left:
         element, inside = left.pop()
@@ -191,9 +194,9 @@ def normalised(text: str) -> str:
 
 
 def cleaned(title: str, question: str, answer: str, **how: Any) -> tuple[str, str, str]:
-    """A title, a question with its title, and an answer as text, of their HTML.
+    """Title, question with its title, and answer as text, from their HTML.
 
-    The title alone is for people and keeps its characters.
+    ``how`` are the options of :func:`clean_post`; the first title always keeps its characters.
     """
     characters = how["characters"]
     asked = clean_title(title, characters=characters)
@@ -210,7 +213,7 @@ def pair_document(
     score: int,
     year: int,
 ) -> Document | Rejection:
-    """The document of a title, a question's HTML and an answer's, or why there is none."""
+    """The document of a post (title, question's HTML, answer's HTML), or its rejection."""
     url = question_url(source.site, number)
     try:
         title, question, text = readers.read(
@@ -234,7 +237,7 @@ def pair_document(
 
 
 def _said(element: _Element, inside: str) -> str:
-    """What stands for an element: blocks stand on lines of their own; nobody else is named."""
+    """The text of an element: blocks on lines of their own, users not named."""
     tag, parent = str(element.tag), element.getparent()
     before = "\n" if tag in _BLOCKS else ""
     after = "\n" if tag == "pre" else before
@@ -243,7 +246,7 @@ def _said(element: _Element, inside: str) -> str:
     elif element.getprevious() is not None:
         before = " | " if tag in ("td", "th") else before
     elif parent is not None and parent.tag == "li" and not (parent.text or "").strip():
-        before = ""  # the item's mark stands there
+        before = ""  # the item's mark begins this line
     target = (element.get("href") or "").strip() if tag == "a" else ""
     if tag == "br":
         inside = "\n"
@@ -259,7 +262,7 @@ def _said(element: _Element, inside: str) -> str:
 
 
 def _written(text: str, element: _Element) -> str:
-    """What stands in the page: breaks of its lines are spaces, and users are not named."""
+    """A string of the page with line breaks as spaces, and without user mentions."""
     flat = _EMAIL.sub(_REMOVED, re.sub(r"\s+", " ", text))
     around = {element.tag, *(parent.tag for parent in element.iterancestors())}
     return flat if "@" not in flat or around & _LITERAL else _MENTION.sub("", flat)
@@ -277,7 +280,7 @@ def _is_notice(element: _Element) -> bool:
 
 
 def _tidied(text: str) -> str:
-    """Without the spaces and empty brackets that removed parts leave."""
+    """Remove the spaces and empty brackets that removed parts left."""
     text = re.sub(rf"[(<\[]\s*{_REMOVED}\s*[)>\]]|{_REMOVED}", "", text)
     text = re.sub(r"[ \t]{2,}", " ", text)
     text = re.sub(r"(?:,? |,)([,.;!?])(?=\s|$)", r"\1", text)
@@ -286,7 +289,7 @@ def _tidied(text: str) -> str:
 
 
 def _unsigned(text: str) -> str:
-    """Without thanks and names at the end; a text that is nothing else stays."""
+    """Remove thanks and names at the end, unless the text is nothing else."""
     for _ in range(3):
         shorter = _SIGNED.sub("", _FAREWELL.sub("", text)).rstrip()
         if not shorter or shorter == text:

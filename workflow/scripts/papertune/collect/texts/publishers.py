@@ -1,4 +1,4 @@
-"""Where publishers put the abstract: a table of CSS selectors, and the data for a page's scripts."""
+"""Publishers' places of the abstract: a table of CSS selectors, and data in a page's scripts."""
 
 import json
 import re
@@ -13,10 +13,10 @@ from papertune.collect.texts.about_page import title_of
 from papertune.collect.texts.is_abstract import is_abstract
 from papertune.collect.texts.text import clean, letters, words
 
-# Hosts and all below them, each publisher's name, and selectors in their order. `@name` after a selector
-# takes that attribute. Atypon's platform serves ACM, Taylor & Francis, SAGE, Wiley, ACS and many more.
-# At the end stand names that no other kind of page has (a mark to look for first): for mirrors, proxies
-# and pages saved without their address.
+# Hosts (with subdomains), each publisher's name, and selectors in their order. `@name` after a
+# selector takes that attribute. Atypon's platform serves ACM, Taylor & Francis, SAGE, Wiley, ACS
+# and many more. The last rows begin with a mark in the page in place of a host: for mirrors,
+# proxies and pages saved without their url.
 _TABLE = r"""
 acm.org acm sagepub.com sage science.org science pnas.org pnas: section#abstract ||
     .abstractSection.abstractInFull || .hlFld-Abstract
@@ -80,7 +80,7 @@ _PUSH = re.compile(r"__next_f\.push\(\[\d+,\s*(?=\")")
 
 
 def selectors_of(soup: BeautifulSoup, url: str, html: str) -> Iterator[tuple[str, str]]:
-    """Name and selector of every publisher that a page is of, by its url or what it says of itself."""
+    """Name and selector for each publisher of a page, by its url, declared urls or marks."""
     said = soup.select("link[rel~=canonical], meta[property='og:url']")
     urls = [url, *(str(tag.get("href") or tag.get("content") or "") for tag in said)]
     hosts = {f".{host_of(item)}" for item in urls} - {"."}
@@ -106,7 +106,7 @@ def sciencedirect_abstract(html: str) -> str:
     """The authors' abstract in ScienceDirect's page state, or an empty string.
 
     The state is XML as JSON: ``#name`` the tag, ``$`` attributes, ``$$`` children, ``_`` text. It
-    has highlights and graphical abstracts too, each with its class.
+    also has highlights and graphical abstracts, told apart by their class.
     """
     for found in _decoded(_STATE, html):
         for abstract in found.get("content", []) if isinstance(found, dict) else []:
@@ -117,7 +117,7 @@ def sciencedirect_abstract(html: str) -> str:
 
 
 def _markup(node: Any, *, top: bool = False) -> str:
-    """The XML that the JSON stands for; its own heading left out."""
+    """The XML that the JSON encodes; with ``top``, without its own heading."""
     if not isinstance(node, dict):
         return ""
     name = str(node.get("#name") or "")
@@ -130,7 +130,7 @@ def _markup(node: Any, *, top: bool = False) -> str:
 
 
 def _decoded(before: re.Pattern[str], text: str) -> list[Any]:
-    """The JSON values that stand behind each match; None where there is none."""
+    """The JSON value after each match; None if there is no valid one."""
     return [_decoded_at(text, match.end()) for match in before.finditer(text)]
 
 
@@ -142,7 +142,7 @@ def _decoded_at(text: str, start: int) -> Any:
 
 
 def abstracts_in_json_ld(soup: BeautifulSoup) -> Iterator[tuple[str, str]]:
-    """Abstracts of the page's own paper in JSON-LD, and their names: ``json-ld:abstract``."""
+    """Abstracts of the page's own paper in JSON-LD, and their extractor: ``json-ld:abstract``."""
     title = title_of(soup)
     for script in soup.find_all("script", type=re.compile("ld\\+json", re.IGNORECASE)):
         for node in _nodes(_decoded_at((script.string or "").strip(), 0), 0):
@@ -167,9 +167,9 @@ def _nodes(data: Any, depth: int) -> Iterator[dict[str, Any]]:
 
 
 def abstracts_in_scripts(soup: BeautifulSoup) -> list[str]:
-    """The page's own abstract in its data, if it can be told from those of recommended papers.
+    """The page's own abstract in its scripts' data, unless it may be a recommended paper's.
 
-    Where the data has several, the one that stands beside the page's own title is taken.
+    If the data has several, the one beside the page's own title is taken.
     """
     found: dict[str, str] = {}
     sources = list(_sources(soup))
@@ -182,7 +182,7 @@ def abstracts_in_scripts(soup: BeautifulSoup) -> list[str]:
     title = title_of(soup)
     owners: dict[str, list[str]] = {}
     for source in sources:
-        # what a script is, or assigns
+        # the JSON that a script is, or assigns
         start = re.match(r"\s*(?=[{\[])", source) or re.search(r"=\s*(?=[{\[])", source)
         for owner, text in _owned(_decoded_at(source, start.end()), 0) if start else ():
             owners.setdefault(clean(text), []).append(owner)
@@ -196,7 +196,7 @@ def abstracts_in_scripts(soup: BeautifulSoup) -> list[str]:
 
 
 def same_title(one: str, other: str) -> bool:
-    """The same title, be it with the site's name after it; also where one of them is not known."""
+    """Whether two titles are the same, even with the site's name after one, or if one is empty."""
     short, long = sorted((letters(clean(one)), letters(clean(other))), key=len)
     return short == long or not short or (len(short) > 12 and long.startswith(short))
 
@@ -216,7 +216,7 @@ def _sources(soup: BeautifulSoup) -> Iterator[str]:
 
 
 def _owned(data: Any, depth: int) -> Iterator[tuple[str, str]]:
-    """Titles and abstracts of the objects that have both."""
+    """(title, abstract) of the objects that have both."""
     if depth > 40:
         return
     if isinstance(data, dict):

@@ -1,6 +1,6 @@
-"""Where a page has an abstract without a publisher's own mark: in a named box, under a heading.
+"""Find abstracts without publisher-specific markup: in a named box, or under a heading.
 
-And the paragraph that goes on where a page's description is cut off.
+Also the paragraph that continues a truncated description.
 """
 
 import re
@@ -13,7 +13,7 @@ from papertune.collect.texts import markup
 from papertune.collect.texts.languages import ABSTRACT
 from papertune.collect.texts.text import letters, words
 
-# words beside "abstract" in a class or id of something else than the abstract's text
+# words beside "abstract" in a class or id of anything but the abstract's text
 _NOT_NAMED = re.compile(
     r"graphical|visual|highlights?|toggler?|links?|button|btn|nav|tabs|teaser|short|preview|heading"
     r"|header|title|labels?|keywords?|lists?|lang|language|menu|count|views?|figure|image|img|icon"
@@ -21,12 +21,12 @@ _NOT_NAMED = re.compile(
     r"|actions|share|metrics|no|has|with|show|hide|expand|collapse|number|id|url|html|background"
     r"|factory|class|syntax|interpretation|page|type|only|submission|submit|call|guidelines|executive"
 )
-# words in the class or id of a part of the page that is about other papers, or a form
+# words in the class or id of a part about other papers, or of a form
 _OUTSIDE = re.compile(
     r"related|recommend(?:ed|ations?|er)|similar|citing|references?|bibliography|trending"
     r"|carousel|modal|popup|dialog|footer|breadcrumbs?|navbar|menu|comments?|newsletter"
 )
-# a margin mostly has other papers; some sites put the paper's own abstract there
+# margins mostly list other papers; a few sites put the paper's own abstract there
 _MARGIN = re.compile(r"sidebar|aside|sidecol")
 _NO_HEADINGS = words("script style title a option button")
 _NO_BOXES = words("body html a button input option svg i label li nav")
@@ -40,12 +40,12 @@ _LONGEST = 6000  # letters of a paragraph
 
 
 def sections(soup: BeautifulSoup, *, margin: bool = False, named: bool = True) -> Iterator[str]:
-    """The texts of a page that are called an abstract, the innermost of a box first.
+    """The texts of a page that are called an abstract, innermost boxes first.
 
     Args:
         soup: The page.
-        margin: Those in margins, and only these.
-        named: Also what only a class or an id calls so, and what is called a summary.
+        margin: Only those in margins, in place of those in the page itself.
+        named: Also boxes with only such a class or id, and summaries.
     """
 
     def is_here(element: Tag) -> bool:
@@ -56,7 +56,7 @@ def sections(soup: BeautifulSoup, *, margin: bool = False, named: bool = True) -
     ids = set(map(id, boxes))
     if sum(not any(id(parent) in ids for parent in one.parents) for one in boxes) > 4:
         boxes = []  # a list of papers
-    # the innermost first: around it stand buttons, figures and lists
+    # the innermost first: boxes around it also have buttons, figures and lists
     for element in sorted(boxes[:12], key=lambda item: id(item) in held):
         if not is_headed_other(element) and not markup.is_links(element):
             yield markup.inner_text(element)
@@ -82,7 +82,7 @@ def sections(soup: BeautifulSoup, *, margin: bool = False, named: bool = True) -
 
 
 def _whole_heading(string: NavigableString) -> Tag | None:
-    """The heading's own box, where its words lie deeper in it."""
+    """The outermost element with no text but the heading's; None if it is no heading."""
     heading = string.parent
     while heading and (box := heading.parent) and markup.HEADING.match(markup.short_text(box)):
         heading = box
@@ -90,7 +90,7 @@ def _whole_heading(string: NavigableString) -> Tag | None:
 
 
 def _is_in_menu(heading: Tag) -> bool:
-    """A menu's entry that leads to the abstract, or to another page with it."""
+    """Whether a heading is a menu entry that leads to the abstract, or to another page with it."""
     item = heading if heading.name == "li" else heading.find_parent("li")
     if item is not None and len(item.get_text()) > 200:
         return False  # the text is in it, too
@@ -107,7 +107,7 @@ def _is_in_menu(heading: Tag) -> bool:
 
 
 def _tab_of(soup: BeautifulSoup, string: NavigableString) -> Tag | None:
-    """The part of the page that a menu's entry of this name opens."""
+    """The part of the page that a menu entry with this string opens; None if there is none."""
     link = string.find_parent("a")
     name = str(link.get("href") or "") if link is not None else ""
     tab = soup.find(id=name[1:]) if len(name) > 1 and name[0] == "#" else None
@@ -115,7 +115,7 @@ def _tab_of(soup: BeautifulSoup, string: NavigableString) -> Tag | None:
 
 
 def _is_in_review(heading: Tag) -> bool:
-    """What a reviewer says that the paper says."""
+    """Whether a heading is in a review: a reviewer's summary is no abstract."""
     for parent in islice(heading.parents, 3):
         if parent.name == "body" or parent.find("h1") is not None:
             return False
@@ -125,7 +125,7 @@ def _is_in_review(heading: Tag) -> bool:
 
 
 def _is_named_abstract(element: Tag) -> bool:
-    """Called an abstract by its id, class or role in a vocabulary, in whatever spelling."""
+    """Whether an element's id, class or ``itemprop`` calls it an abstract, in any spelling."""
     if element.name in _NO_BOXES:
         return False
     attributes = element.attrs
@@ -140,24 +140,24 @@ def _is_named_abstract(element: Tag) -> bool:
 
 
 def is_headed_other(element: Tag) -> bool:
-    """Its first heading says that it is something else: a graphical abstract, highlights."""
+    """Whether an element's first heading is of something else: a graphical abstract, highlights."""
     heading = element.find([*markup.HEADINGS, "strong", "b"])
     before = element.find_previous_sibling(markup.HEADINGS)
     first = next(iter(element.stripped_strings), "")
     if heading is not None and next(iter(heading.stripped_strings), "") != first:
         heading = None  # it comes later
     said = [markup.short_text(other) for other in (heading, before) if other is not None]
-    # of a structured abstract it is the last part
+    # "Significance" is the last part of a structured abstract
     return any(map(markup.OTHER.match, said)) or said[:1] == ["Significance"]
 
 
 def is_elsewhere(element: Tag) -> bool:
-    """Within a list of other papers, a margin, a dialog or the page's foot."""
+    """Whether an element is in a list of other papers, a margin, a dialog or the page's footer."""
     return _place(element) != "page"
 
 
 def _place(element: Tag) -> str:
-    """``page``, ``margin`` or ``outside``; a box around the whole page may be called after either."""
+    """``page``, ``margin`` or ``outside``; the name of a box around the whole page is ignored."""
     place = "page"
     for parent in (element, *element.parents):
         names = [str(parent.get("id") or ""), *map(str, parent.get("class") or [])]
@@ -181,7 +181,7 @@ def _is_called(form: re.Pattern[str], names: list[str]) -> bool:
 
 
 def paragraph_with(soup: BeautifulSoup, beginning: str) -> Iterator[str]:
-    """The paragraphs of a page that begin as a text does, the innermost first.
+    """The paragraphs of a page that begin like a text, innermost first.
 
     Args:
         soup: The page.

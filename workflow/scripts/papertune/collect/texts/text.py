@@ -1,4 +1,4 @@
-"""Plain text out of what publishers and users write: markup, entities and labels removed."""
+"""Plain text from publishers' and users' markup: tags, entities and labels removed."""
 
 import html
 import re
@@ -29,7 +29,7 @@ ATTRIBUTES = r"(?:\s++[\w:-]++\s*+=[^<>]*+|\s*+/?)"
 BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK}){ATTRIBUTES}>", re.IGNORECASE)
 _INLINE_TAG = re.compile(rf"</?(?:{_INLINE}){ATTRIBUTES}>", re.IGNORECASE)
 _INVISIBLE = re.compile(
-    "(?<![\u0600-\u06ff\u0700-\u0dff])[\u200c\u200d]"  # they spell words of Persian and of India
+    "(?<![\u0600-\u06ff\u0700-\u0dff])[\u200c\u200d]"  # Persian and Indic words need them
     "|[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffc"
     "\ud800-\udfff\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]"
 )
@@ -72,23 +72,23 @@ def clean(text: str) -> str:
     """Plain text: no tags, entities, invisible characters or leading label; one space; NFC.
 
     Only tags that publishers use are taken for tags: ``p<q and q>r`` stays as it is. A formula is
-    said once, the parts of a structured abstract keep their labels, ``10<sup>5</sup>`` is ``10^5``.
+    kept once, the parts of a structured abstract keep their labels, ``10<sup>5</sup>`` is ``10^5``.
     """
-    for _ in range(2):  # feeds escape twice now and then
+    for _ in range(2):  # some feeds escape twice
         text = _without_tags(without_runs(text))
         read = unescaped(text)
         if read == text:
             break
         text = read
     text = _without_tags(text)
-    if not text.isascii() or not text.isprintable():  # most are, and searching takes long
+    if not text.isascii() or not text.isprintable():  # most texts are, and the searches are slow
         text = _INVISIBLE.sub("", text)
         text = _TYPESET.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
     return _LABEL.sub("", flat(composed(text))).strip()
 
 
 def clean_lines(text: str) -> str:
-    """As :func:`clean`, but for a text that has code: it keeps its lines and their indentation."""
+    """Like :func:`clean`, but a text with code keeps its lines and their indentation."""
     if not has_code(text) or re.search(r"</(?:p|pre|code|div)>", text):
         return clean(text)
     text = composed(re.sub("\r\n?", "\n", without_runs(text)))
@@ -96,15 +96,15 @@ def clean_lines(text: str) -> str:
 
 
 def unescaped(text: str) -> str:
-    """A text with its entities read, ``&lt;`` and ``&#60;``."""
+    """A text with its entities (``&lt;``, ``&#60;``) replaced by characters."""
     return html.unescape(LONG_NUMBER.sub("\ufffd", text) if "&#" in text else text)
 
 
 def in_ascii(text: str) -> str:
-    """A text, in NFC, in which each character beyond ASCII is its HTML entity.
+    """A text, in NFC, with each non-ASCII character as its HTML entity.
 
-    That is a name where HTML has one (``&eacute;``, ``&rsquo;``), else a number (``&#1078;``). What
-    stands for itself in ASCII stays, an ampersand too.
+    The entity is a name if HTML has one (``&eacute;``, ``&rsquo;``), else a number (``&#1078;``).
+    ASCII characters stay, including ampersands.
     """
     return re.sub(
         r"[^\x00-\x7f]",
@@ -114,28 +114,30 @@ def in_ascii(text: str) -> str:
 
 
 def without_preambles(text: str) -> str:
-    """A text without the LaTeX documents that some publishers wrap each formula in."""
+    """A text without the LaTeX preambles that some publishers put before each formula."""
     return _END.sub("", _PREAMBLE.sub("", text)) if "\\documentclass" in text else text
 
 
 def letters(text: str) -> str:
-    """Its letters and digits in lower case, by which two spellings are compared."""
+    """A text's letters and digits in lower case, by which two spellings are compared."""
     return re.sub(r"[\W_]+", "", text).lower()
 
 
 def scripts(markup: str) -> str:
-    """Superscripts that mean a power get a caret: ``10<sup>5</sup>`` is not 105."""
-    return _SCRIPT.sub(_script, _SCRIPT.sub(_script, markup))  # an index and a power
+    """Give superscripts that are powers a caret: ``10<sup>5</sup>`` is not 105."""
+    return _SCRIPT.sub(
+        _script, _SCRIPT.sub(_script, markup)
+    )  # twice, for a subscript and a superscript
 
 
 def label(heading: str) -> str:
-    """The heading of an abstract's part as it stands in running text: ``Methods:``."""
+    """The heading of an abstract's part as a label in running text: ``Methods:``."""
     heading = heading.strip()
     return heading if heading.endswith((":", ".", "?", "!")) else f"{heading}:"
 
 
 def raised(text: str, mark: str) -> str:
-    """What stands above (or below) the line behind its mark: ``^2``, ``^(-x+1)``."""
+    """A superscript or subscript after its mark: ``^2``, ``^(-x+1)``."""
     if len(text) == 1 or text.isalnum():
         return f"{mark}{text}"
     return f"{mark}({text})" if text else ""
@@ -151,11 +153,11 @@ def folded(
     said: Callable[[etree._Element, str], str],
     text: Callable[[str, etree._Element], str],
 ) -> str:
-    """What stands in an element of lxml, made from the inside out; comments say nothing.
+    """The text of an lxml element, built from the inside out; comments are left out.
 
     Args:
-        said: What stands for a child, by the child and what stands in it.
-        text: What stands for a string, by the string and the element that it is directly in.
+        said: (child, text within it) → the child's text.
+        text: (string, its parent element) → the string's text.
     """
     parts = [text(element.text or "", element)]
     for child in element:
@@ -166,9 +168,9 @@ def folded(
 
 
 def inner(element: etree._Element | None) -> str:
-    """What stands in an element: its text and that of its markup, escaped as in HTML.
+    """The text in an element without its tags, escaped as in HTML.
 
-    Entities that the parser left alone stay as they are, ``&uuml;``.
+    Entities that the parser left alone (``&uuml;``) stay.
     """
     if element is None:
         return ""
@@ -185,7 +187,7 @@ def _without_tags(text: str) -> str:
 
 
 def _headed(match: re.Match[str]) -> str:
-    """A heading as a label, but for the title of the paper itself; one that says "Abstract" goes."""
+    """A heading as a label, but the paper's title without one; a heading "Abstract" is removed."""
     section, name, said = match[1], match[2].lower(), match[3].strip()
     if _HEADING.fullmatch(said):
         return " "
@@ -199,7 +201,7 @@ def _script(match: re.Match[str]) -> str:
     if kind == "sub":
         between = "_" if before[-1].isdigit() and inside[:1].isdigit() else ""
     elif not inside.isalpha() or inside == "n" or (len(before) == 1 and before.isalpha()):
-        # a small number behind a long word is a note, and "st", "TM", "®" are no powers
+        # a small number after a long word is a note, and "st", "TM", "®" are no powers
         known = before[-1].isdigit() or before[-1] in ")]" or len(before) <= 4
         between = "^" if known and re.match(r"[\w+−–-]", inside) else ""
     return f"{before}{between}{inside}"

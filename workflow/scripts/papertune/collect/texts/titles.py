@@ -1,4 +1,4 @@
-"""Titles: the same one written differently, and those of what is no paper."""
+"""Titles: compare different spellings, and recognise entries that are no papers."""
 
 import re
 import unicodedata
@@ -12,7 +12,7 @@ from papertune.sentences import composed, is_spaceless, word_count
 
 Item = TypeVar("Item")
 
-# \'{e}, \"o, \c{c}: the accent goes, as Unicode's accents do
+# \'{e}, \"o, \c{c}: the accent is removed, like Unicode's accents
 _ACCENT = re.compile(r"\\(?:[`'^\"~=.]|[uvHtcdbkr](?![A-Za-z]))\s*+(?:\{\s*+)?\\?([A-Za-z])\}?")
 _STYLE = re.compile(
     r"\\(?:emph|text(?:it|bf|rm|sc|tt|sf|sl|up)?|math(?:cal|bb|bf|rm|it|sf|frak|scr|tt)"
@@ -24,7 +24,7 @@ _NOTICE = re.compile(
     r"|expression of concern|addendum|author correction|publisher correction|reply to|response to"
     r"|comment on|comments on|review of|book review|poster|abstract)\b"
 )
-_LONGEST = 400  # letters of titles that are compared letter by letter: it takes the square of them
+_LONGEST = 400  # letters of titles that are compared letter by letter, in quadratic time
 _ROMAN = {"ii", "iii", "iv", "vi", "vii", "viii", "ix"}
 _NO_PAPER = {
     "front_matter": re.compile(
@@ -61,11 +61,11 @@ def normalised(title: str) -> str:
 
 
 def similarity(one: str, other: str) -> float:
-    """How alike two titles are, from 0 to 1; 0 where a number or a notice tells them apart."""
+    """The similarity of two titles, from 0 to 1; 0 if they differ in a number or a notice."""
     a, b = normalised(one), normalised(other)
     if not a or not b or _marks(a) != _marks(b):
         return 0.0
-    # blanks come and go with hyphens: bench mark, bench-mark, benchmark
+    # spellings vary: bench mark, bench-mark, benchmark
     a, b = a.replace(" ", ""), b.replace(" ", "")
     if a == b or max(len(a), len(b)) > _LONGEST:
         return float(a == b)
@@ -78,14 +78,14 @@ def best_match(
     candidates: Iterable[tuple[list[str], int | None, Item]],
     threshold: float,
 ) -> Item | None:
-    """The candidate whose title is most alike, where it is alike enough and its year fits.
+    """The candidate with the most similar title, if it is similar enough and its year fits.
 
     Args:
         title: The title looked for.
-        year: Its year; 0 where it is not known.
-        candidates: The titles each has (with and without a subtitle), its year and itself. Of
-            equals the first is taken.
-        threshold: The least :func:`similarity`.
+        year: Its year; 0 if unknown.
+        candidates: (titles with and without a subtitle, year, candidate) of each; the first of
+            equally similar ones is taken.
+        threshold: The minimum :func:`similarity`.
     """
     fitting = (
         (max((similarity(title, own) for own in titles), default=0.0), item)
@@ -97,7 +97,7 @@ def best_match(
 
 
 def searchable(title: str) -> str:
-    """The words to search a title by; empty where they would find many papers of that title.
+    """The words to search a title by; empty for titles that many papers share.
 
     "Introduction" and "Editorial" are the titles of thousands.
     """
@@ -107,13 +107,13 @@ def searchable(title: str) -> str:
 
 
 def no_paper(title: str) -> str:
-    """Why an entry of a listing is no paper by its title, or an empty string."""
+    """The reason why an entry of a listing is no paper, judged by its title; else empty."""
     return next((reason for reason, form in _NO_PAPER.items() if form.match(title)), "")
 
 
 @lru_cache(maxsize=4096)
 def _marks(words: str) -> tuple[str, str, str]:
-    """What tells two titles apart however alike the rest is: GPT-3 and GPT-4, part II and III."""
+    """What separates titles that are otherwise alike: digits, Roman numerals, a notice."""
     notice = _NOTICE.match(words)
     roman = " ".join(word for word in words.split() if word in _ROMAN)
     return "".join(re.findall(r"\d", words)), roman, notice[0] if notice else ""

@@ -1,4 +1,4 @@
-"""Pages of a wiki as sections of plain paragraphs, from its text extracts or from its HTML."""
+"""Split a wiki's pages into sections of plain paragraphs, from text extracts or HTML."""
 
 import re
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from papertune.collect.texts.markup import parsed
 from papertune.collect.texts.text import raised, words
 from papertune.sentences import composed, flat, without_runs, word_count
 
-# headings of lists and notes in large Wikipedias; a user's own are in source.skip
+# headings of lists and notes in large Wikipedias; users add theirs in source.skip
 BOILERPLATE = frozenset(
     """
     see also|references|notes|footnotes|external links|external link|further reading|bibliography
@@ -39,7 +39,7 @@ _JUNK = (
     ' .mw-cite-backlink, .stub, .asbox, .rellink, .magnify, [role="navigation"], [role="note"]'
 )
 _BLOCKS = "p, div, section, article, ul, ol, li, dl, dt, dd, blockquote, center"
-_END, _HEADING = "\x02", "\x03"  # of a paragraph, and on both sides of a heading, in an HTML's text
+_END, _HEADING = "\x02", "\x03"  # marks the end of a paragraph, and both sides of a heading
 _INVISIBLE = re.compile("[\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\x00-\x08\x0b-\x1f]")
 _MARK = re.compile(
     r"(?<=[.,;:!?)\"”’»])(?:\[(?:\d{1,3}|[a-z]|(?:note|nb|n|lower-alpha) ?\d+)\])+"
@@ -54,12 +54,12 @@ _SPELLED = re.compile(r"[ \t]?\Z|[ \t]{2}")
 _AFTER = re.compile(r"(?:[ \t]*\n[ \t]+(?=\n|\S|\Z)\n?)*")  # and those after it
 _ENDS = re.compile(r"[.!?…。！？：；؟۔।॥።។။:;][\"'”’»」』）)\]]*$")
 _ORDINALS = words("st nd rd th e er re o a")  # 19th is no power
-WORDS_OF_PROSE = 8  # what is shorter and no sentence is an item of a list of names
+WORDS_OF_PROSE = 8  # a shorter text that is no sentence is an item of a list of names
 
 
 @dataclass(slots=True)
 class Section:
-    """A part of a page: its heading (none above the first one), its level, its paragraphs."""
+    """A part of a page: its heading (empty for the lead), its level, its paragraphs."""
 
     heading: str = ""
     level: int = 1
@@ -67,12 +67,12 @@ class Section:
 
 
 def sections_of_extract(text: str) -> list[Section]:
-    """The sections of what ``prop=extracts`` gives as plain text, headings as ``== History ==``."""
+    """The sections of a plain-text extract (``prop=extracts``; headings are ``== History ==``)."""
     return _sections(_with_tex(without_runs(text)).split("\n"), "=")
 
 
 def sections_of_html(text: str) -> list[Section]:
-    """The sections of a page's HTML, as ``action=parse`` gives it.
+    """The sections of a page's HTML from ``action=parse``.
 
     Tables, boxes, code, pictures, marks of references, links to edit and pronunciations are
     dropped; a formula is its TeX, ``$a^2$``.
@@ -100,9 +100,9 @@ def sections_of_html(text: str) -> list[Section]:
 
 
 def without_boilerplate(sections: Iterable[Section], skip: Iterable[str] = ()) -> list[Section]:
-    """The sections with text, but references, links and the like, and what stands below them."""
+    """The sections without references, links and the like, and without their subsections."""
     unwanted = BOILERPLATE | {heading.casefold().strip() for heading in skip}
-    kept, dropped = [], 0  # the level of the dropped section that these are in
+    kept, dropped = [], 0  # the level of the dropped section around the current one
     for section in sections:
         if dropped and section.level > dropped:
             continue
@@ -113,7 +113,7 @@ def without_boilerplate(sections: Iterable[Section], skip: Iterable[str] = ()) -
 
 
 def tidied(text: str) -> str:
-    """A paragraph without marks of references, empty brackets and doubled spaces; NFC."""
+    """A paragraph in NFC without reference marks, empty brackets and double spaces."""
     text = _INVISIBLE.sub("", composed(text))
     text = _MARK.sub("", flat(text))
     for _ in range(2):  # brackets may be in brackets
@@ -126,13 +126,13 @@ def tidied(text: str) -> str:
 
 
 def _kept_call(match: re.Match[str]) -> str:
-    """``f()`` and ``a[]`` are of a program; brackets after a space lost what was in them."""
+    """Keep the brackets of code (``f()``, ``a[]``); those after a space have lost their content."""
     before = match.string[match.start() - 1 : match.start()]
     return match[0] if match[0] in ("()", "[]") and re.match(r"[\w.]", before) else ""
 
 
 def _sections(lines: Iterable[str], mark: str) -> list[Section]:
-    """Headings between marks begin sections; a list of names or a stray sign is no paragraph."""
+    """Split lines at headings between marks; lists of names and stray signs are dropped."""
     found = [Section()]
     for line in map(str.strip, lines):
         levels = range(6, 1, -1) if line.startswith(2 * mark) else ()
@@ -148,7 +148,7 @@ def _sections(lines: Iterable[str], mark: str) -> list[Section]:
 
 
 def _tex_of(formula: Tag) -> str:
-    """A formula as ``$…$``: of its annotation, else of the picture that stands for it."""
+    """A formula as ``$…$``, from its annotation or else its picture's description."""
     annotation, picture = formula.find("annotation"), formula.find("img")
     tex = annotation.get_text() if annotation else ""
     tex = tex or str((picture.get("alt") if picture else "") or formula.get("alttext") or "")
@@ -162,7 +162,7 @@ def _unwrapped(tex: str) -> str:
 
 
 def _with_tex(text: str) -> str:
-    """An extract with ``$…$`` in place of formulas, which it spells in lines before their TeX."""
+    """An extract with formulas as ``$…$``, without the lines that spell them before their TeX."""
     parts, position, ends = [], 0, groups(text) if _TEX_START.search(text) else {}
     while start := _TEX_START.search(text, position):
         line_end = text.find("\n", start.start())

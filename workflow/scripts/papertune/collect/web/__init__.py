@@ -1,1 +1,1 @@
-"""How the web is asked: politely, safely, once."""
+"""Web requests that are polite, safe and cached."""

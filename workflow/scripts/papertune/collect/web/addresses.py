@@ -1,12 +1,12 @@
-"""Where requests may lead: to global addresses, and to the hosts that the experiment allows.
+"""Addresses that requests may reach: global ones, and the hosts that the experiment allows.
 
-A listing, a redirect or a page's script may name ``http://169.254.169.254/`` or a name that leads
-to the machine itself. So the address is judged that a connection is made to, after the name has
-been resolved and each time anew.
+A listing, a redirect or a page's script may name ``http://169.254.169.254/`` or a name that
+resolves to the machine itself. So the address of every connection is checked, after the name has
+been resolved.
 
-Behind a proxy (``HTTP_PROXY``, ``HTTPS_PROXY``) it is the proxy that resolves names and connects.
-Then only what the url itself says can be judged: an address written as such, and ``localhost``. A
-name that the proxy resolves to a private address is up to the proxy.
+Behind a proxy (``HTTP_PROXY``, ``HTTPS_PROXY``) the proxy resolves names and connects. Then only
+the url itself can be checked: a literal address, and ``localhost``. Names that resolve to private
+addresses are left to the proxy.
 """
 
 import ipaddress
@@ -18,41 +18,41 @@ from urllib.parse import urlsplit
 
 from urllib3.util.connection import create_connection
 
-HINT = "if this server of your own is meant, name it in fetching.allow_hosts of the experiment"
+HINT = "if this is your own server, add it to fetching.allow_hosts of the experiment"
 Place = tuple[str, int]  # address and port
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class PrivateAddress(Exception):
-    """A host that leads to an address which is not global, and that is not allowed by name."""
+    """A host resolves to an address that is not global, and is not allowed by name."""
 
     def __init__(self, host: str, address: str) -> None:
-        what = host if host == address else f"{host} leads to {address}, which"
-        super().__init__(f"{what} is a private address and not asked")
+        what = host if host == address else f"{host} resolves to {address}, which"
+        super().__init__(f"{what} is a private address; no request was sent")
 
 
 class Allowed:
-    """Judges hosts; ``hosts``, with a port or without, may be asked wherever they lead.
+    """Checks hosts; ``hosts``, with or without a port, are allowed whatever they resolve to.
 
-    ``own`` says where servers of our own are, which no name server knows.
+    ``own``: host name → place of this process's own servers, which no name server knows.
     """
 
     def __init__(self, hosts: Iterable[str] = (), own: Mapping[str, Place] = {}) -> None:
         self._hosts, self._own = {_host_and_port(host) for host in hosts}, own
 
     def by_name(self, host: str, port: int | None) -> bool:
-        """Whether the experiment allows a host wherever it leads."""
+        """Whether the experiment allows a host whatever it resolves to."""
         name = host.strip("[]").rstrip(".").lower()
         return (name, None) in self._hosts or (name, port) in self._hosts
 
     def check_written(self, host: str, port: int | None) -> None:
-        """Judge what the url alone says, without a name server; raises PrivateAddress."""
+        """Check a literal address in a url, without a name server; raises PrivateAddress."""
         address = _written_address(host)
         if address and not is_global(address) and not self.by_name(host, port):
             raise PrivateAddress(host, address)
 
     def connect(self, host: str, port: int, *how: Any) -> socket.socket:
-        """A connection to a host; raises PrivateAddress, or OSError where nobody is there."""
+        """A connection to a host; raises PrivateAddress, or OSError if none can be made."""
         *others, last = self.places(host, port)
         for place in others:
             with suppress(OSError):
@@ -60,7 +60,7 @@ class Allowed:
         return create_connection(last, *how)
 
     def places(self, host: str, port: int) -> list[Place]:
-        """Where a connection to a host may be made to; raises as ``connect``."""
+        """The addresses and ports by which a host may be reached; raises like ``connect``."""
         if own := self._own.get(host.lower()):
             return [own]
         try:
@@ -75,7 +75,7 @@ class Allowed:
 
 
 def is_global(address: str) -> bool:
-    """Whether an address is one of the public internet, also where IPv6 only wraps IPv4."""
+    """Whether an address is on the public internet; IPv4 embedded in IPv6 is judged as IPv4."""
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
         wrapped = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
@@ -95,7 +95,7 @@ def _host_and_port(entry: str) -> tuple[str, int | None]:
 
 
 def _written_address(host: str) -> str:
-    """The address that a url's host is by itself, in any of the forms that resolvers take."""
+    """The literal address that a url's host is, in any form that resolvers accept; else empty."""
     name = host.strip("[]").rstrip(".").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return "127.0.0.1"

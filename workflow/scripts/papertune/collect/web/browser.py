@@ -1,4 +1,4 @@
-"""Pages that only JavaScript writes, rendered by headless Chromium through Playwright."""
+"""Render pages that need JavaScript in headless Chromium, through Playwright."""
 
 import logging
 import time
@@ -15,20 +15,20 @@ from papertune.errors import PapertuneError
 
 log = logging.getLogger("papertune")
 
-TIRED = 0.6  # of the memory that it may take: with more it starts afresh before the next page
+TIRED = 0.6  # share of its memory limit above which it is restarted before the next page
 NOTHING = "about:blank"
-SLACK = 15.0  # seconds over timeout and patience before a page that hangs is ended
+SLACK = 15.0  # seconds beyond timeout and patience after which a hanging page is ended
 FILE = "the link leads to a file, which is not downloaded"
 
 
 class Browser(AbstractContextManager["Browser"]):
     """One browser for all pages of a job, one page at a time, whichever thread asks.
 
-    It is started with the first page and again when it dies, after ``fetching.browser_pages``
-    pages, and when its memory comes near to ``fetching.browser_megabytes``. Its manners, User-Agent
-    and mapped hosts are the session's, which ends with it. A loaded page's scripts get ``patience``
-    seconds to write the abstract, which begin anew as long as an answer is awaited;
-    ``fetching.timeout`` ends them.
+    It starts with the first page, and again after a crash, after ``fetching.browser_pages`` pages,
+    and when its memory approaches ``fetching.browser_megabytes``. It shares the session's delays,
+    robots.txt rules, User-Agent and hosts, and closes the session at its end. A loaded page's
+    scripts get ``patience`` seconds after the last response to write the abstract, within
+    ``fetching.timeout``.
     """
 
     def __init__(self, session: PoliteSession, *, patience: float = 5.0) -> None:
@@ -41,7 +41,7 @@ class Browser(AbstractContextManager["Browser"]):
         self.close()
 
     def close(self) -> None:
-        """Stop the browser, whatever page it is on; who waits for it ends."""
+        """Stop the browser, even during a page; threads that wait for it end."""
         self.session.close()
         if self._running is not None:
             self._running.end("closed")
@@ -50,12 +50,12 @@ class Browser(AbstractContextManager["Browser"]):
         self._thread.shutdown()
 
     def abstract(self, url: str) -> tuple[str, str] | None:
-        """The abstract of a rendered page and its extractor, where it is whole.
+        """The abstract of a rendered page and its extractor; None if there is no complete one.
 
         Raises:
-            PageError: the page does not load, leads to a private address, is a file, takes too
-                much memory, or robots.txt forbids it or where it leads.
-            HostStopped: a challenge in place of the page.
+            PageError: the page does not load, leads to a private address, is a file, needs too
+                much memory, or robots.txt forbids it or the page that it leads to.
+            HostStopped: the host sets a challenge in place of the page.
             BrowserMissing: no browser can be started.
             Interrupted: the job is to end.
         """
@@ -84,23 +84,23 @@ class Browser(AbstractContextManager["Browser"]):
                     raise
                 if judged := self._judged(browser, url, error):
                     raise judged from None
-                again = "; again" * (attempt == 1)
-                log.warning("%s: the browser died (%s)%s", url, said(error), again)
+                again = "; trying again" * (attempt == 1)
+                log.warning("%s: the browser crashed (%s)%s", url, said(error), again)
                 self._stop()
             finally:
                 browser.deadline = float("inf")
                 self.session.asked(url)
-        raise PageError(url, "browser_died", "the browser died on this page twice", passing=True)
+        raise PageError(url, "browser_died", "the browser crashed on this page twice", passing=True)
 
     def _ready(self) -> Chromium:
-        """The browser, started or started afresh."""
+        """The running browser, started or restarted if needed."""
         now, fetching = self._running, self.session.fetching
         if now is not None and (
             now.ended_for
             or now.pages >= fetching.browser_pages
             or now.megabytes() > TIRED * fetching.browser_megabytes
         ):
-            log.info("the browser starts afresh after %d pages", now.pages)
+            log.info("the browser restarts after %d pages", now.pages)
             self._stop()
         if self._running is None:
             self._running = Chromium(self.session)
@@ -113,12 +113,12 @@ class Browser(AbstractContextManager["Browser"]):
             running.close()
 
     def _judged(self, browser: Chromium, url: str, error: Exception) -> PageError | None:
-        """What an error of the browser says about the page; a death by itself says nothing."""
+        """The PageError behind an error of the browser; None for a crash without a known cause."""
         fetching, refused = self.session.fetching, browser.proxy.refused
         if browser.ended_for:
             self._stop()
         if browser.ended_for == "memory":
-            what = f"the page takes more than {fetching.browser_megabytes} MB in the browser"
+            what = f"the page needs more than {fetching.browser_megabytes} MB in the browser"
             hint = "raise fetching.browser_megabytes if the page is wanted"
             return PageError(url, "browser_memory", what, hint=hint)
         if browser.ended_for:
@@ -131,10 +131,10 @@ class Browser(AbstractContextManager["Browser"]):
         return private(url, refused) if refused else PageError(url, "connection", why, passing=True)
 
     def _look(self, browser: Chromium, url: str) -> tuple[str, str] | None:
-        most = time.monotonic() + self.session.fetching.timeout  # of the page with all it asks for
+        most = time.monotonic() + self.session.fetching.timeout  # for the page and all its requests
         late = not browser.open(url)
         timeout = timed_out(url, self.session.fetching.timeout)
-        end = time.monotonic() + (0.0 if late else self.patience)  # what is there by now may do
+        end = time.monotonic() + (0.0 if late else self.patience)  # a partial page may be enough
         seen, landed, found, last = "", url, None, False
         while not last:
             if browser.awaited and not late:  # how fast a server answers says nothing about a page
@@ -143,9 +143,9 @@ class Browser(AbstractContextManager["Browser"]):
             html, now = browser.shown()
             if now != landed:
                 landed = now
-                if landed == NOTHING:  # no page has come in its place
+                if landed == NOTHING:  # no page has replaced it
                     raise timeout if late else PageError(url, "not_html", FILE)
-                # redirects and scripts have led there, and it has asked by itself
+                # redirects or scripts led there, and the browser has sent the request
                 self.session.allow(landed)
                 if host_of(landed) != host_of(url):
                     self.session.asked(landed)

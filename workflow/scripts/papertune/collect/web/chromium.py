@@ -1,4 +1,4 @@
-"""One run of headless Chromium: how it is started, watched and ended."""
+"""One process of headless Chromium: start it, limit its time and memory, end it."""
 
 import logging
 import os
@@ -21,15 +21,15 @@ from papertune.collect.web.way_out import USER, WayOut
 
 log = logging.getLogger("papertune")
 
-# besides Playwright's; the policy of WebRTC, which knows no HTTP proxy, by its two names
+# added to Playwright's; WebRTC would bypass the HTTP proxy, and its policy has two names
 FLAGS = """
 disable-gpu disable-quic disable-notifications deny-permission-prompts disable-crash-reporter
 webrtc-ip-handling-policy=disable_non_proxied_udp blink-settings=imagesEnabled=false
 force-webrtc-ip-handling-policy=disable_non_proxied_udp
 """
-# of Playwright's: with them a page may open others, and change its address without end
+# removed from Playwright's: they let a page open others, and change its url endlessly
 NOT_WANTED = ("--disable-popup-blocking", "--disable-ipc-flooding-protection")
-# nobody is there to see or answer what a page opens; WebRTC opens ports to all networks, whatever its policy
+# no user can answer a page's dialogs; WebRTC opens ports to all networks, whatever its policy
 QUIET = (
     "window.alert = window.print = () => {}; window.confirm = () => false;"
     "window.prompt = window.open = () => null;"
@@ -48,14 +48,14 @@ class BrowserMissing(Exception):
 
 
 class Chromium:
-    """A running browser; it has one of ``fetching.browsers`` places.
+    """A running browser; at most ``fetching.browsers`` run at a time.
 
-    It is driven through a pipe: a port could be used by every account of the machine. All that it
-    asks for goes through a :class:`WayOut`, so it reaches no private address. Where the environment
-    names a proxy, that resolves the names, and only what urls say can be judged.
+    It is controlled through a pipe: a port could be used by every account of the machine. All its
+    requests go through a :class:`WayOut`, so it reaches no private address. If the environment
+    names a proxy, that resolves the names, and only the urls can be checked.
 
-    Playwright's objects, and so this one, belong to the thread that made it; ``end`` may be called
-    in any. Raises BrowserMissing where it does not start.
+    Like Playwright's objects, it belongs to the thread that made it; only ``end`` may be called
+    from any thread. Raises BrowserMissing if it does not start.
     """
 
     sandboxed = True  # until one has started only without its sandbox
@@ -67,17 +67,17 @@ class Chromium:
         if binary is None:
             raise BrowserMissing("no Chromium on this machine")
         self.pages = 0
-        self.awaited: set[Any] = set()  # what the page has asked for and has not come yet
-        self.deadline = float("inf")  # on the monotonic clock; the watch ends a page that hangs
+        self.awaited: set[Any] = set()  # the page's pending requests
+        self.deadline = float("inf")  # monotonic time at which a hanging page is ended
         self.ended_for = ""  # "memory", "time" or "closed", once it has been ended
         with ExitStack() as stack:
             places = one_of(session.pauses.folder, "browser", fetching.browsers, session.check)
             stack.enter_context(places)
             folder = TemporaryDirectory(prefix="papertune-browser-", ignore_cleanup_errors=True)
-            self.profile = Path(stack.enter_context(folder))  # nobody else's: its mode is 0700
+            self.profile = Path(stack.enter_context(folder))  # private: its mode is 0700
             (own := self.profile / "Default" / "Preferences").parent.mkdir()
-            own.write_text('{"plugins": {"always_open_pdf_externally": true}}')  # a download
-            # servers of our own are known to no proxy
+            own.write_text('{"plugins": {"always_open_pdf_externally": true}}')  # as a download
+            # no proxy knows the servers of this process
             proxies = {} if session.hosts else getproxies()
             self.proxy = WayOut(session.allowed_hosts, fetching.timeout, proxies)
             stack.callback(self.proxy.close)
@@ -89,7 +89,7 @@ class Chromium:
                 self.context = _started(
                     playwright.chromium,
                     user_data_dir=self.profile,
-                    executable_path=binary,  # and none that Playwright would download
+                    executable_path=binary,  # not one that Playwright would download
                     args=[f"--{flag}" for flag in (*flags, no_names)],
                     ignore_default_args=NOT_WANTED,
                     env={**os.environ, "TMPDIR": str(self.profile)},
@@ -98,7 +98,7 @@ class Chromium:
                     no_viewport=True,
                     proxy={
                         "server": f"http://127.0.0.1:{self.proxy.server_port}",
-                        "bypass": "<-loopback>",  # by itself it would ask this machine past it
+                        "bypass": "<-loopback>",  # else requests to loopback bypass the proxy
                         **{"username": USER, "password": self.proxy.secret},
                     },
                     timeout=START * 1000,
@@ -122,20 +122,20 @@ class Chromium:
         ).start()
 
     def open(self, url: str) -> bool:
-        """Ask for a url in a new page, in place of those before; whether it has come in time.
+        """Open a url in a new page and close those before; returns whether it loaded in time.
 
         Raises Playwright's Error.
         """
         from playwright.sync_api import TimeoutError as Late
 
-        # what the page before left, or opened, must not be taken for this one's
+        # pages left or opened by the page before must not be taken for this one
         for page in self.context.pages[1:]:  # with the last one the browser would end
             page.close()
         self.page, self.proxy.refused = self.context.new_page(), None
         self.awaited = awaited = set[Any]()
 
         def navigated(frame: Any) -> None:
-            if frame.parent_frame is None:  # what another page has asked for is over
+            if frame.parent_frame is None:  # the requests of the page before are over
                 awaited.clear()
 
         self.page.on("request", lambda request: awaited.add(request))
@@ -152,7 +152,7 @@ class Chromium:
         return False
 
     def shown(self) -> tuple[str, str]:
-        """The page as it is by now, and its url; raises Playwright's Error."""
+        """The page's current HTML and its url; raises Playwright's Error."""
         from playwright.sync_api import Error
 
         html = ""
@@ -162,11 +162,11 @@ class Chromium:
             if "is navigating" not in said(error):
                 raise
         if self.page.url.startswith("chrome-error:"):
-            raise Error("net::ERR_FAILED: the page leads to one that does not come")
+            raise Error("net::ERR_FAILED: the page leads to one that does not load")
         return html, self.page.url
 
     def megabytes(self) -> float:
-        """The memory of all processes of the browser, what they share counted once."""
+        """The memory of the browser's processes in MB (10⁶ bytes), shared memory counted once."""
         private, shared = 0, 0
         with suppress(psutil.Error):
             for process in (self._driver, *self._driver.children(recursive=True)):
@@ -177,7 +177,7 @@ class Chromium:
         return (private + shared) / 1e6
 
     def _watch(self, most: float) -> None:
-        """End a browser that takes too much memory, or whose page neither loads nor fails."""
+        """End a browser that uses more than ``most`` MB, or whose page hangs."""
         while not self.ended_for:
             time.sleep(LOOK)
             late = time.monotonic() > self.deadline
@@ -185,15 +185,15 @@ class Chromium:
                 self.end("time" if late else "memory")
 
     def end(self, why: str) -> None:
-        """Kill it, whatever page it is on; ``close`` is still to be called."""
+        """Kill the browser, even during a page; ``close`` must still be called."""
         self.ended_for = self.ended_for or why
         with suppress(ProcessLookupError):
-            if self._leader.is_running():  # its number is not another's by now
+            if self._leader.is_running():  # its process id has not been reused
                 os.killpg(self._leader.pid, signal.SIGKILL)
 
 
 def _started(chromium: Any, **how: Any) -> Any:
-    """Chromium in its sandbox; without it where it starts no other way: root, some containers."""
+    """Start Chromium in its sandbox; without it if it cannot start so (root, some containers)."""
     from playwright.sync_api import Error
 
     try:
@@ -209,6 +209,6 @@ def _started(chromium: Any, **how: Any) -> Any:
 
 
 def said(error: BaseException) -> str:
-    """What Playwright says in one line: the browser's own last one, where it did not start."""
+    """An error of Playwright in one line; the browser's last line if it did not start."""
     text = str(error) or type(error).__name__
     return next(reversed(re.findall(r"\[err\] (?:\[\S+\] )?(.*)", text)), text.split("\n")[0])

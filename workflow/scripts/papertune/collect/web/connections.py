@@ -1,7 +1,7 @@
-"""Connections that go where it is allowed, and whose answers begin and end.
+"""Connections to allowed addresses only, and a time limit for the headers of a response.
 
-All that is taken from inside urllib3 (seen on 2.8) and http.client stands here;
-tests/unit/project/test_other_libraries.py fails when a version has it no longer.
+All uses of internals of urllib3 (seen on 2.8) and http.client are in this module;
+tests/unit/project/test_other_libraries.py fails when a version no longer has them.
 """
 
 import socket
@@ -16,11 +16,11 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 from papertune.collect.web.addresses import Allowed
 
-HEAD = 3  # times the timeout, for the whole head of an answer
+HEAD = 3  # times the timeout: the limit for all headers of a response
 
 
 class GuardedAdapter(HTTPAdapter):
-    """Raises PrivateAddress before a connection; a proxy's own address is the user's choice."""
+    """Check addresses before connecting, or raise PrivateAddress; proxies are the user's choice."""
 
     def __init__(self, allowed: Allowed) -> None:
         self._allowed = allowed
@@ -37,13 +37,13 @@ class GuardedAdapter(HTTPAdapter):
         }
 
     def _guarded(self, pool: Any, *args: Any, **kwargs: Any) -> Any:
-        """urllib3's connection, to addresses that have been judged."""
+        """urllib3's connection, to checked addresses only."""
         own = pool.ConnectionCls(*args, **kwargs)
 
         def connect() -> socket.socket:
             how = (own.timeout, own.source_address, own.socket_options)
             try:
-                # not the name: it would be resolved again, and not to the same
+                # not by name: it would be resolved again, perhaps to another address
                 return self._allowed.connect(own._dns_host, own.port, *how)
             except socket.gaierror as error:
                 raise NameResolutionError(own.host, own, error) from error
@@ -57,7 +57,7 @@ class GuardedAdapter(HTTPAdapter):
 
 
 class _PromptHead(HTTPResponse):
-    """An answer whose head may not trickle in for ever: the timeout is for each part of it."""
+    """A response whose headers must arrive in time; the timeout alone is for each part of them."""
 
     def begin(self) -> None:
         stream: Any = self.fp.raw
@@ -66,17 +66,17 @@ class _PromptHead(HTTPResponse):
 
         def readinto(buffer: Any) -> Any:
             if time.monotonic() > end:
-                raise TimeoutError("the head of the answer did not come in time")
+                raise TimeoutError("the headers of the response did not arrive in time")
             return read(buffer)
 
         stream.readinto = readinto
         try:
             super().begin()
         finally:
-            del stream.readinto  # the body has an end of its own
+            del stream.readinto  # the body has its own time limit
 
 
 def has_no_end(raw: Any) -> bool:
-    """Whether a packed body that was read broke off, which urllib3 takes for a whole one."""
+    """Whether a compressed body was cut off, which urllib3 does not notice."""
     decoder: Any = getattr(raw, "_decoder", None)
     return getattr(decoder, "_state", None) == 0 and not decoder._obj.eof

@@ -1,4 +1,4 @@
-"""Which browser there is. It needs no library, and starts nothing that reads a page."""
+"""Find the installed browser, without a library and without loading a page."""
 
 import os
 import re
@@ -7,14 +7,14 @@ import subprocess
 
 
 def find_browser() -> str | None:
-    """Chromium: as the environment says, else on the path; None where there is none."""
+    """Chromium's path: as in ``PAPERTUNE_CHROMIUM``, else found on ``PATH``; None if not found."""
     named = os.environ.get("PAPERTUNE_CHROMIUM")
     names = ("chromium", "chromium-browser", "google-chrome") if named is None else (named,)
     return next(filter(None, map(shutil.which, names)), None)
 
 
 def browser_version() -> str:
-    """Name and version of the browser that pages are rendered with; empty where there is none."""
+    """Name and version of the browser that pages are rendered with; empty if there is none."""
     if not (binary := find_browser()):
         return ""
     try:

@@ -1,8 +1,8 @@
-"""Pages: bytes into text, challenges in place of pages, and pages on disk.
+"""Pages: decode them, recognise bot challenges in their place, and cache them on disk.
 
-A page is kept under the url that was asked for, so that a rerun fetches nothing twice. Plain JSON
-files, written whole: requests-cache and hishel keep SQLite, which NFS does not stand, and
-CacheControl keeps each hop of a redirect by itself and every challenge page.
+A page is cached under the requested url, so that a rerun fetches nothing twice. The cache is plain
+JSON files, written whole: requests-cache and hishel use SQLite, which is unsafe on NFS, and
+CacheControl caches each hop of a redirect separately, and every challenge page.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ from papertune.sentences import word_count
 
 log = logging.getLogger("papertune")
 
-# Whose challenge it is by the whole title, or by marks that only a challenge page has: patterns in
-# lower case. An ordinary page behind Cloudflare carries /cdn-cgi/challenge-platform/scripts/…: no mark.
+# Vendor → patterns in lower case of the whole title, and of marks that only its challenge page has.
+# Ordinary pages behind Cloudflare have /cdn-cgi/challenge-platform/scripts/…: it is no mark.
 CHALLENGES: dict[str, tuple[str, str]] = {
     "Cloudflare": (
         r"just a moment.*|attention required! \| cloudflare"
@@ -60,7 +60,7 @@ CHALLENGES: dict[str, tuple[str, str]] = {
     "Sucuri": ("", "sucuri_cloudproxy"),
     "Kasada": ("", "kpsdk"),
 }
-# These stand on ordinary pages too (a comment form, a notice), so only an almost empty page counts.
+# Ordinary pages have these too (a comment form, a notice), so only an almost empty page counts.
 WEAK = re.compile(
     r"class=[\"'][^\"']*\b(g-recaptcha|h-captcha|cf-turnstile)\b|_incapsula_resource"
     r"|(verify|confirm|check(ing)?|make sure|making sure)\b[^.<]{0,40}\b(human|not a (ro)?bot)\b"
@@ -72,7 +72,7 @@ WEAK = re.compile(
     re.IGNORECASE,
 )
 FEW_WORDS = 150
-# titles of pages that servers send, with status 200 too, where they fail
+# titles of error pages, which some servers send with status 200
 FAILS = re.compile(
     r"(?:[\w ]{2,30} [|:–-] )?"
     r"(?:(?:http|error)\W*)*(?:(?:429|50[0-9])\W*)?(?:internal server error|server error|bad gateway"
@@ -85,7 +85,7 @@ WIDE = re.compile(r"(utf|ucs)[-_]?(16|32|2|4)", re.I)
 
 
 def challenge_of(text: str, headers: Mapping[str, str] | None = None) -> str:
-    """Whose challenge an HTML page is, or an empty string where it is none."""
+    """The vendor of the bot challenge that an HTML page is, or an empty string if it is none."""
     if headers and headers.get("cf-mitigated", "").lower() == "challenge":
         return "Cloudflare"
     if "<" not in text[:2000]:
@@ -99,7 +99,7 @@ def challenge_of(text: str, headers: Mapping[str, str] | None = None) -> str:
 
 
 def failure_of(text: str) -> str:
-    """The title of an HTML page that says, with any status, that its site fails; else nothing."""
+    """The title of an HTML page that is a server's error page, with any status; else empty."""
     named = _title(text) if "<" in text[:2000] else ""
     return named if FAILS.fullmatch(named) and _words_seen(text) < FEW_WORDS else ""
 
@@ -110,7 +110,7 @@ def _title(text: str) -> str:
 
 
 def _words_seen(text: str) -> int:
-    """How many words a reader sees."""
+    """The number of visible words."""
     seen = re.sub(
         r"(?is)<(script|style|template|svg)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", " ", text
     )
@@ -118,16 +118,16 @@ def _words_seen(text: str) -> int:
 
 
 def decoded(body: bytes, media: str) -> str:
-    """Text of a page: the header's charset, else what the page declares, else UTF-8, else cp1252.
+    """Decode a page by the header's charset, else by its own declaration, else UTF-8, else cp1252.
 
-    Servers name a western charset for UTF-8 and never the other way round: what is UTF-8 is read
-    so, even with a few bytes that are not. UTF-16 is believed only where there are zero bytes.
+    Servers often declare a western charset for UTF-8, but not the reverse: UTF-8 is read as such,
+    even with a few invalid bytes. A declared UTF-16 or UTF-32 is used only if there are zero bytes.
     """
     named = re.search(r"charset=[\"']?([\w-]+)", media)
     inside = re.search(rb"(?:charset|encoding)=[\"']?([\w-]+)", body[:2048], re.IGNORECASE)
     for name in (named[1] if named else "", inside[1].decode() if inside else "", "utf-8"):
         if WESTERN.match(name):
-            name = "utf-8"  # cp1252 is what is left in the end
+            name = "utf-8"  # cp1252 is the last fallback
         elif WIDE.match(name) and b"\0" not in body:
             continue
         try:
@@ -137,13 +137,13 @@ def decoded(body: bytes, media: str) -> str:
     text = body.decode("utf-8", "replace")
     wrong = text.count("\ufffd")
     if wrong < sum(not character.isascii() for character in text) / 2:
-        return text  # UTF-8 with a torn character or two
+        return text  # UTF-8 with a few broken characters
     return body.decode("cp1252", "replace")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a url gave: the url asked for, where redirects led (both as shown), media type and text."""
+    """A fetched page: its url, the url after redirects (keys masked in both), media type, text."""
 
     url: str
     landed: str
@@ -158,12 +158,12 @@ class PageCache:
         self.folder = Path(folder)
 
     def path(self, url: str) -> Path:
-        """Where the page of a url is kept."""
+        """The file of a url's page."""
         name = hashlib.sha256(url.encode("utf-8", "replace")).hexdigest()
         return self.folder / name[:2] / f"{name}.json"
 
     def read(self, url: str) -> Page | None:
-        """The page, or None where there is none or the file is not as it was written."""
+        """The cached page; None if there is none or the file was changed."""
         path = self.path(url)
         try:
             with open(path, encoding="utf-8", opener=own) as stream:
@@ -182,12 +182,12 @@ class PageCache:
         return None
 
     def write(self, url: str, page: Page) -> None:
-        """Keep the page of a url, whole or not at all; of a key in a url it has stars."""
+        """Cache the page of a url, whole or not at all; keys in its urls are masked by stars."""
         with atomic_write(self.path(url)) as stream:
             json.dump({**asdict(page), "sha256": _sha256(page)}, stream)
 
     def forget(self, url: str) -> None:
-        """Keep the page of a url no more."""
+        """Remove the page of a url from the cache."""
         self.path(url).unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""When a host may be asked: one pause for all threads, jobs and runs that share a folder."""
+"""Pauses between requests to a host, kept by all threads, jobs and runs that share a folder."""
 
 import fcntl
 import hashlib
@@ -17,8 +17,8 @@ from papertune.owned import make_folder, own
 
 log = logging.getLogger("papertune")
 
-# Seconds that lie at least between two requests to a host or those below it, whatever
-# fetching.delay says: what their operators ask of programs.
+# Minimum seconds between two requests to a host or its subdomains, whatever fetching.delay is: the
+# rates that their operators ask of programs.
 HOST_DELAYS = {
     "arxiv.org": 3.0,  # one request in three seconds, over all machines of one person
     "export.arxiv.org": 3.0,
@@ -28,39 +28,39 @@ HOST_DELAYS = {
     "api.crossref.org": 0.2,  # five a second without a contact, ten with one
     "api.openalex.org": 0.1,
     "api.stackexchange.com": 0.1,  # over thirty a second the address is blocked
-    "wikipedia.org": 0.3,  # 200 a minute with a User-Agent that names who asks
+    "wikipedia.org": 0.3,  # 200 a minute with a User-Agent that names a contact
     "wikimedia.org": 0.3,
 }
-PATIENCE = 600.0  # seconds; who asks for a longer rest than this is not asked again in this job
+PATIENCE = 600.0  # seconds; a host that asks for a longer wait gets no more requests in this job
 TRY_AGAIN = 0.02  # seconds between two tries for a lock that another process has
-LOOK = stopping.LOOK  # seconds between two looks of who sleeps
+LOOK = stopping.LOOK  # seconds between two checks while sleeping
 
 Alive = Callable[[], None]
 _locks: dict[str, threading.Lock] = {}  # by file
 
 
 def least_delay(host: str) -> float:
-    """The seconds of :data:`HOST_DELAYS` for a host: its own, else those of the domain above."""
+    """A host's minimum delay in seconds, by :data:`HOST_DELAYS`: its own, else its domain's."""
     while host and host not in HOST_DELAYS:
         host = host.partition(".")[2]
     return HOST_DELAYS.get(host, 0.0)
 
 
 class Slot:
-    """The time of one request; who has it may have the host left alone for longer."""
+    """The turn of one request, whose sender may ask for a longer pause after it."""
 
     rest = 0.0  # seconds from the end of the request on
 
 
 class HostPauses:
-    """When each host was last asked, and until when it wants to rest: one small file per host.
+    """Each host's last request time and the end of its requested wait: one small file per host.
 
-    The file is locked from before the pause until the answer, so requests to a host go one after
-    another with the pause between them, whichever thread, job or run sends them. The lock is
-    ``flock``: it holds on local disks, on NFS (from Linux 2.6.12 on, unless mounted with ``nolock``
-    or ``local_lock``) and on Lustre mounted with ``flock``, and goes with its process. Where there
-    is none, the times alone keep the pause: two processes that ask in the same moment may then ask
-    too early, so jobs should go one at a time there (resource ``web``).
+    The file is locked from before the pause until the response, so requests to a host are sent one
+    after another with the pause between them, by whichever thread, job or run. The lock is
+    ``flock``: it works on local disks, on NFS (from Linux 2.6.12 on, unless mounted with ``nolock``
+    or ``local_lock``) and on Lustre mounted with ``flock``, and ends with its process. Without
+    locks only the times keep the pause: two processes may then send requests at the same moment, so
+    jobs should run one at a time there (resource ``web``).
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -68,28 +68,28 @@ class HostPauses:
 
     @contextmanager
     def slot(self, host: str, delay: float, alive: Alive = stopping.check) -> Iterator[Slot]:
-        """Wait until ``delay`` seconds after the host's last answer, and ask it within.
+        """Wait until ``delay`` seconds after the host's last response; send the request within.
 
-        What ``alive`` raises while waiting ends the wait.
+        An exception raised by ``alive`` ends the wait.
         """
         with locked(self._path(host), alive) as file:
             (asked, rest), now = _read(file), time.time()
-            # a clock that was put back, or another machine's, must make no pause longer than it is
+            # a clock that was set back, or another machine's, must not lengthen a pause
             pause = max(min(asked + delay - now, delay), min(rest - now, PATIENCE))
             if pause > 30:
                 log.info("%s: waiting %.0f s, as the site or fetching.delay asks", host, pause)
             nap(pause, alive)
-            _write(file, time.time(), 0.0)  # a killed job has asked, too
+            _write(file, time.time(), 0.0)  # now, as the job may be killed during the request
             slot = Slot()
             try:
                 yield slot
             finally:
-                # from the answer on: a host that is slow to answer gets its rest all the same
+                # counted from the response, so that a slow host gets its whole pause
                 now = time.time()
                 _write(file, now, now + slot.rest if 0 < slot.rest <= PATIENCE else 0.0)
 
     def asked(self, host: str, alive: Alive = stopping.check) -> None:
-        """The host has just been asked by other means."""
+        """Record a request to the host that was sent by other means."""
         with locked(self._path(host), alive) as file:
             _write(file, time.time(), _read(file)[1])
 
@@ -99,7 +99,7 @@ class HostPauses:
 
 @contextmanager
 def held(lock: threading.Lock, alive: Alive) -> Iterator[None]:
-    """Wait for a lock, and have it within; what ``alive`` raises ends the wait."""
+    """Hold a lock in the context; an exception raised by ``alive`` ends the wait for it."""
     while not lock.acquire(timeout=LOOK):
         alive()
     try:
@@ -110,8 +110,8 @@ def held(lock: threading.Lock, alive: Alive) -> Iterator[None]:
 
 @contextmanager
 def locked(path: Path, alive: Alive = stopping.check) -> Iterator[int]:
-    """A file that no other thread or process has meanwhile; made if it is not there."""
-    # flock is between processes, and on NFS between nothing smaller
+    """Lock a file, made if missing, against other threads and processes; yields its descriptor."""
+    # flock on NFS excludes processes only, not threads
     with held(_locks.setdefault(os.path.realpath(path), threading.Lock()), alive):
         make_folder(path.parent)
         file = own(str(path), os.O_RDWR | os.O_CREAT)
@@ -124,7 +124,7 @@ def locked(path: Path, alive: Alive = stopping.check) -> Iterator[int]:
 
 
 class _Taken(Exception):
-    """Another has it."""
+    """Another thread or process holds the lock."""
 
 
 def _taken() -> None:
@@ -133,7 +133,7 @@ def _taken() -> None:
 
 @contextmanager
 def one_of(folder: Path, name: str, count: int, alive: Alive = stopping.check) -> Iterator[None]:
-    """Wait for one of ``count`` places, and have it within, over all jobs that share a folder."""
+    """Hold one of ``count`` places in the context, among all jobs that share a folder."""
     for attempt in itertools.count(1):
         try:
             with locked(folder / f"{name}-{attempt % count + 1}", _taken):
@@ -146,7 +146,7 @@ def one_of(folder: Path, name: str, count: int, alive: Alive = stopping.check) -
 
 
 def _try_lock(file: int) -> bool:
-    """Lock an open file unless another has it; True also where there are no locks."""
+    """Lock an open file unless another process has it; True also where locks are not supported."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -158,11 +158,11 @@ def _try_lock(file: int) -> bool:
 
 @cache
 def _tell_of_no_locks(why: str) -> None:
-    log.warning("no locks in the folder of pauses (%s): jobs must ask the web one at a time", why)
+    log.warning("the folder of pauses has no file locks (%s): run web jobs one at a time", why)
 
 
 def nap(seconds: float, alive: Alive = stopping.check) -> None:
-    """Sleep, and see meanwhile whether the job is to end."""
+    """Sleep for some seconds; an exception raised by ``alive`` ends it."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         time.sleep(min(left, LOOK))
@@ -170,7 +170,7 @@ def nap(seconds: float, alive: Alive = stopping.check) -> None:
 
 
 def _read(file: int) -> tuple[float, float]:
-    """When the host was last asked, and until when it wants to rest; zero where nobody knows."""
+    """Unix times of the last request and of the end of the requested wait; zero if unknown."""
     with suppress(ValueError):
         asked, rest = map(float, os.pread(file, 100, 0).split())
         return asked, rest
@@ -179,4 +179,4 @@ def _read(file: int) -> tuple[float, float]:
 
 def _write(file: int, asked: float, rest: float) -> None:
     text = f"{asked:.6f} {rest:.6f}\n".encode()
-    os.pwrite(file, text.ljust(40), 0)  # of one length: nothing older is left behind it
+    os.pwrite(file, text.ljust(40), 0)  # padded, so that nothing older is left after it

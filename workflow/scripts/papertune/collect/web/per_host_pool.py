@@ -1,4 +1,4 @@
-"""Hosts in parallel, the requests to one host one after another."""
+"""Work on several hosts in parallel, and on the items of one host one after another."""
 
 import threading
 import time
@@ -14,15 +14,15 @@ from papertune.jobs import stopping
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-GRACE = 2.0  # seconds that threads get to end before they are left behind
+GRACE = 2.0  # seconds that threads get to end before they are abandoned
 RESOLVERS = {"doi.org", "dx.doi.org", "www.doi.org"}
 
 
 def host_key(url: str) -> str:
-    """What is asked one after another: a url's host, or of a DOI's link the registrant.
+    """The key of urls that are requested one after another: the host, or a DOI link's registrant.
 
-    Links of doi.org lead to the publishers' hosts, one registrant's mostly to the same. The pause
-    between two requests to one host, doi.org itself included, is the session's care.
+    Links of doi.org lead to publishers' hosts, mostly one per registrant. The session keeps the
+    pause between two requests to one host, including doi.org.
     """
     host = host_of(url)
     if host in RESOLVERS:
@@ -37,14 +37,14 @@ def map_per_host(
     *,
     threads: int,
 ) -> Iterator[tuple[Item, Result | Exception]]:
-    """Work on items, those of one host one after another in their order, several hosts at once.
+    """Work on items: several hosts in parallel, the items of one host one after another in order.
 
     Yields each item, as soon as it is finished, with what ``work`` returned or raised. With one
     thread, or one host, all is done in the calling thread in the order of the items.
 
     Raises:
-        Interrupted: the job was asked to stop; so does KeyboardInterrupt end it. No further item
-            is begun, and threads that still wait for an answer are not waited for.
+        Interrupted: the job was asked to stop; KeyboardInterrupt has the same effect. No further
+            item is begun, and threads that still wait for a response are abandoned.
     """
     listed = list(items)
     lines: dict[str, deque[Item]] = {}
@@ -63,9 +63,9 @@ def map_per_host(
     def run() -> None:
         while True:
             with lock:
-                if over.is_set() or not idle:  # the other hosts are in other threads' hands
+                if over.is_set() or not idle:  # other threads have the other hosts
                     return
-                # the host with most to ask decides how long it takes: it must never wait
+                # the host with the most items determines the total time, so it must never wait
                 own = idle.pop(max(range(len(idle)), key=lambda number: len(idle[number])))
             item = own.popleft()
             try:
@@ -95,7 +95,7 @@ def map_per_host(
 
 
 def _result(work: Callable[[Item], Result], item: Item) -> Result | Exception:
-    """What the work gives, or its own exception; what ends the whole is raised."""
+    """The result of the work, or its exception; raises Interrupted."""
     try:
         return work(item)
     except stopping.Interrupted:

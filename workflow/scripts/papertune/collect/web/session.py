@@ -1,8 +1,8 @@
-"""One polite session for all fetching of a source.
+"""One polite session for all requests of a source.
 
-Every request names who asks, keeps to robots.txt and to a minimum delay per host, and is asked
-again with exponential backoff and jitter or after the time that Retry-After gives. None leads to a
-private address that the experiment does not allow. Pages are kept on disk.
+Every request names a contact, follows robots.txt and a minimum delay per host, and is retried with
+exponential backoff and jitter, or after the time in Retry-After. None reaches a private address
+that the experiment does not allow. Pages are cached on disk.
 """
 
 import itertools
@@ -34,18 +34,18 @@ VERSION = "0.1"
 REDIRECTS = 10
 NAME_A_CONTACT = (
     "set fetching.contact in the experiment or the environment variable PAPERTUNE_CONTACT to your "
-    "e-mail address or a page of you, in plain ASCII"
+    "e-mail address or the url of a page about you, in plain ASCII"
 )
-READERS = 2  # at once: while one is held up by what it reads, the other goes on
+READERS = 2  # at once: if one takes long over a page, the other goes on
 
 
 def contact_of(fetching: Fetching) -> str:
-    """Whom a site's operator can write to: ``fetching.contact``, else ``$PAPERTUNE_CONTACT``."""
+    """The contact for a site's operator: ``fetching.contact``, else ``$PAPERTUNE_CONTACT``."""
     return (fetching.contact or os.environ.get("PAPERTUNE_CONTACT", "")).strip()
 
 
 def is_contact(text: str) -> bool:
-    """Whether a contact can stand in a header."""
+    """Whether a contact can be sent in a header."""
     return bool(text) and text.isascii() and text.isprintable()
 
 
@@ -54,13 +54,13 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
 
     Args:
         fetching: Contact, delay, timeout, retries and size limit.
-        cache: The folder of pages that are kept.
-        pauses: The folder that says when each host was last asked, ``turns`` in the cache if not
-            given; sessions that ask the same hosts share it.
-        hosts: Host name → (address, port) for servers of our own: their urls stay the same
+        cache: The folder of cached pages.
+        pauses: The folder of the hosts' last request times; by default ``turns`` in the cache.
+            Sessions that send requests to the same hosts share it.
+        hosts: Host name → (address, port) of this process's own servers: their urls are the same
             whatever the port is, and they need no delay.
         backoff: Seconds before the first retry; doubled for every further one.
-        contact_needed: Without a contact nothing goes on; else it costs the page that would be asked.
+        contact_needed: Whether a missing contact ends the job, or fails only the requested page.
     """
 
     def __init__(
@@ -80,19 +80,19 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
         self.pauses = HostPauses(pauses or self.cache.folder / "turns")
         self.readers = Readers(self.cache.folder / "unread", most=READERS, check=self.check)
         self.requests = 0  # sent by this session, robots.txt included
-        self._given: dict[str, None] = {}  # in their order
+        self._given: dict[str, None] = {}  # urls, the last returned at the end
         self._sites = Sites(lambda url: self._ask(url, Credentials(url), "*"), self.check)
         self.stop = self._sites.stop
         self._http = Http(self.user_agent, self.allowed_hosts, fetching.timeout)
         self._closed = False
 
     def close(self) -> None:
-        """Threads that wait end, and so do children that read."""
+        """End waiting threads and the processes that read pages."""
         self._closed = True
         self.readers.close()
 
     def check(self) -> None:
-        """Raise Interrupted where the job is to end or the session is closed."""
+        """Raise Interrupted if the job is to end or the session is closed."""
         stopping.check()
         if self._closed:
             raise stopping.Interrupted("the session is closed")
@@ -102,7 +102,7 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
 
     @property
     def contact(self) -> str:
-        """Whom a site's operator can write to: ``fetching.contact``, else ``$PAPERTUNE_CONTACT``."""
+        """The contact for a site's operator: ``fetching.contact``, else ``$PAPERTUNE_CONTACT``."""
         return contact_of(self.fetching)
 
     @property
@@ -119,27 +119,27 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
         secret: Mapping[str, str] | None = None,
         api: bool = False,
     ) -> Page:
-        """A page as text, from the cache where it is there.
+        """A page as text, from the cache if it is there.
 
         Args:
-            url: An http or https url; the page is kept under it.
-            refresh: Ask again even if the page is in the cache.
-            headers: Sent with the request, and neither kept nor logged. Of them a redirect to
-                another host gets ``Accept``, ``Accept-Language`` and ``Content-Type`` alone.
+            url: An http or https url; the page is cached under it.
+            refresh: Request the page again even if it is in the cache.
+            headers: Sent with the request, and neither stored nor logged. A redirect to another
+                host gets only ``Accept``, ``Accept-Language`` and ``Content-Type`` of them.
             secret: Query parameters, such as an API's key, that are sent to the url's host alone.
-                They are in no cache file, log or error; where the page says them, it has ``***``.
-            api: It is for programs, and its documentation invites them: its robots.txt, which
-                tells crawlers that its answers are no pages, is not asked.
+                They are in no cache file, log or error; in the page they are replaced by ``***``.
+            api: The url is an API whose documentation invites programs: its robots.txt, which is
+                for crawlers of pages, is not read.
 
         Raises:
-            PageError: the page cannot be had; other pages of the host may.
-            HostStopped: the host sets a challenge or does not answer; it is asked no more.
-            CollectError: nobody is named as contact.
+            PageError: the page cannot be fetched; other pages of the host may be.
+            HostStopped: the host sets a challenge or does not answer, and is given up.
+            CollectError: no contact is set.
         """
         page = None if refresh else self.cache.read(url)
         if page is None:
             try:
-                # signals come to the main thread; others see while they wait that the job is to end
+                # signals reach the main thread; others check for the job's end while they wait
                 main = threading.current_thread() is threading.main_thread()
                 with stopping.at_once() if main else nullcontext():
                     page = self._get(url, Credentials(url, headers, secret), api)
@@ -151,10 +151,10 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
         return page
 
     def abstract(self, html: str, landed: str, of: str) -> Found | None:
-        """The abstract of a page, if it has one; ``of`` is its url, and how it was got.
+        """The abstract of a page, or None; ``of`` is its url and how it was fetched.
 
         Raises:
-            PageError: the page cannot be read; ``of`` this, it is not read again.
+            PageError: the page cannot be read; under ``of``, it is not read again.
         """
         with self.reading(of):
             found = self.readers.read(best_abstract, html, landed, of=of)
@@ -162,35 +162,35 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
 
     @contextmanager
     def reading(self, url: str) -> Iterator[None]:
-        """Within, what cannot be read of a url is a PageError."""
+        """In the context, Unread becomes a PageError of the url."""
         try:
             yield
         except Unread as error:
-            # it is remembered elsewhere
+            # temporary here: the readers remember what cannot be read
             raise PageError(url, error.reason, error.what, passing=True, hint=error.hint) from None
 
     def forget_given(self, last: bool = False) -> None:
-        """Keep none of the pages that this session gave, or not the last one: they are of no use."""
+        """Remove from the cache the pages that this session returned, or only the last one."""
         for url in [*self._given][-1 if last else 0 :]:
             self.cache.forget(url)
 
     def permit(self, url: str) -> None:
-        """Wait until the url may be asked for by other means, a browser; raises as ``allow``."""
+        """Wait until the url may be requested by other means (a browser); raises like ``allow``."""
         with self._slot(url, self.allow(url)):
             pass
 
     def asked(self, url: str) -> None:
-        """The url's host has just been asked by other means: its pause begins anew."""
+        """Record a request to the url's host by other means: its pause starts again."""
         if host_of(url) not in self.hosts:
             self.pauses.asked(host_of(url), self.check)
 
     def allow(self, url: str) -> float:
-        """The delay that the url's robots.txt asks for, if the url may be asked for at all.
+        """The crawl delay of the url's robots.txt in seconds, if the url may be requested.
 
         Raises:
             PageError: robots.txt forbids it, it leads to a private address, or it is no http url.
-            HostStopped: its host is asked no more.
-            CollectError: nobody is named as contact.
+            HostStopped: its host was given up.
+            CollectError: no contact is set.
         """
         self._check_host(url)
         rules = self._sites.rules(url)
@@ -201,20 +201,20 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
         return float(rules.crawl_delay(AGENT) or 0)
 
     def check_challenge(self, url: str, text: str, headers: Mapping[str, str] = {}) -> None:
-        """Raise HostStopped where the text is a bot challenge in place of a page."""
+        """Raise HostStopped if the text is a bot challenge in place of a page."""
         if kind := challenge_of(text, headers):
             raise self.stop(
                 url,
                 f"a bot challenge ({kind}) in place of the page",
-                "the site asks for a human; nothing of it was kept. Run again later (finished "
-                "documents are in the store), ask the site for access for your contact, or put "
-                "titles, urls and abstracts into a file and use source kind 'files'",
+                "the site wants proof of a human visitor; the page was not cached. Run again later "
+                "(finished documents are in the store), ask the site for access for your contact, "
+                "or put titles, urls and abstracts into a file and use source kind 'files'",
             )
 
     # ---- requests -------------------------------------------------------------
 
     def _get(self, url: str, own: Credentials, api: bool) -> Page:
-        """Ask, and again after errors that may pass: after growing pauses or as the host says."""
+        """Fetch a page; retry after temporary errors, with growing pauses or as the host asks."""
         for attempt in itertools.count():
             self.check()
             try:
@@ -228,7 +228,7 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
                 jitter = random.SystemRandom().random()
                 grown = min(self.backoff * 2**attempt * (1 + jitter), 60.0)
                 pause = grown if asked is None else asked + jitter * min(self.backoff, 1.0)
-                log.info("%s; asking again in %.1f s", error, pause)
+                log.info("%s; retrying in %.1f s", error, pause)
                 nap(pause, self.check)
         raise AssertionError("unreachable")
 
@@ -236,7 +236,7 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
     def _ask(self, url: str, own: Credentials, free: str) -> Iterator[Answer]:
         """The answer at the end of a url's redirects.
 
-        Before each step its robots.txt is asked, but of the host ``free``; ``*`` is any.
+        The robots.txt of each step is followed, except for the host ``free`` (``*`` is any host).
         """
         target = url
         for _ in range(REDIRECTS + 1):
@@ -251,32 +251,32 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
 
     def _send(self, url: str, crawl_delay: float, own: Credentials) -> Answer:
         with self._slot(url, crawl_delay) as slot:
-            self._check_host(url)  # another thread may have been told to stop meanwhile
+            self._check_host(url)  # another thread may have given the host up meanwhile
             self.requests += 1
             answer = self._http.ask(url, own, direct=host_of(url) in self.hosts)
             if answer.status in (429, 503):
-                # all others that ask this host wait, too
+                # all other requests to this host wait, too
                 asked = answer.retry_after()
                 busy = self.backoff if answer.status == 429 else 0.0
                 slot.rest = busy if asked is None else asked
             return answer
 
     def _page(self, url: str, answer: Answer) -> Page:
-        """The page, if it is there and is one."""
+        """The page that an answer has; raises PageError or HostStopped if it has none."""
         answer.check_media()
         body = answer.body(int(self.fetching.max_megabytes * 1e6))
         media = answer.headers.get("Content-Type", "").lower()
         text = answer.own.hidden(decoded(body, media), answer.url)
-        self.check_challenge(answer.url, text, answer.headers)  # they come with any status
+        self.check_challenge(answer.url, text, answer.headers)  # with any status
         answer.check_status(text)
         if title := failure_of(text):
-            what = f"a notice in place of the page: {title!r}"
+            what = f"an error notice in place of the page: {title!r}"
             raise PageError(url, "site_fails", what, passing=True)
         self._sites.answered(answer.url)
         return Page(shown(url), shown(answer.url), media.split(";")[0].strip(), text)
 
     def _check_host(self, url: str) -> None:
-        """Raise where the url's host is asked no more, or not at all."""
+        """Raise if the url's host was given up, or may not get requests."""
         host = host_of(url)
         if not host:
             what = (
@@ -302,7 +302,7 @@ class PoliteSession(AbstractContextManager["PoliteSession"]):
             raise private(url, error) from None
 
     def _slot(self, url: str, crawl_delay: float) -> AbstractContextManager[Slot]:
-        """Wait for the host's turn, and have it."""
+        """Wait for the host's turn, and hold it in the context."""
         host = host_of(url)
         if host in self.hosts:
             return nullcontext(Slot())

@@ -1,7 +1,7 @@
-"""What a session knows of each site: its robots.txt, and whether it is asked any more at all.
+"""A session's knowledge of each site: its robots.txt, and whether its host was given up.
 
-A robots.txt is read once, again after a day, and by one thread at a time. A host is given up that
-sets a challenge, wants a long rest, or does not answer.
+A robots.txt is read once, and again after a day, by one thread at a time. A host is given up if it
+sets a challenge, asks for a long wait, or does not answer: it gets no more requests.
 """
 
 import threading
@@ -17,13 +17,13 @@ from papertune.collect.identifiers import host_of
 from papertune.collect.web.pauses import Alive, held
 from papertune.collect.web.transport import Answer, HostStopped, PageError
 
-AGE = 24 * 3600.0  # seconds; RFC 9309 asks not to believe a robots.txt for longer
+AGE = 24 * 3600.0  # seconds; by RFC 9309 a robots.txt should not be cached for longer
 ROBOTS_BYTES = 500 * 1024  # what RFC 9309 asks crawlers to read at least
-FAILURES = 5  # failed connections in a row after which a host is not asked any more
+FAILURES = 5  # failed connections in a row after which a host is given up
 
 
 class Sites:
-    """For several threads; ``ask`` gives a url's answer, and what ``alive`` raises ends a wait."""
+    """Thread-safe; ``ask`` requests a url, and an exception raised by ``alive`` ends a wait."""
 
     def __init__(self, ask: Callable[[str], AbstractContextManager[Answer]], alive: Alive) -> None:
         self._ask, self._alive = ask, alive
@@ -33,24 +33,24 @@ class Sites:
         self._known: dict[str, tuple[float, Protego]] = {}
 
     def check(self, url: str) -> None:
-        """Raise HostStopped where the url's host is asked no more."""
+        """Raise HostStopped if the url's host was given up."""
         if error := self._dead.get(host_of(url)):
             raise error
 
     def stop(self, url: str, what: str, hint: str) -> HostStopped:
-        """Ask the url's host no more; returns the error to raise."""
+        """Give the url's host up; returns the error to raise."""
         error = self._dead[host_of(url)] = HostStopped(what, where=url, hint=hint)
         return error
 
     def answered(self, url: str) -> None:
-        """The url's host has answered: earlier failures do not count any more."""
+        """Reset the failure count of the url's host, which has answered."""
         self._failures.pop(host_of(url), None)
 
     def failed(self, error: PageError) -> None:
-        """Raise HostStopped where a host did not answer again and again, or wants a long rest."""
+        """Raise HostStopped if a host repeatedly did not answer, or asks for a long wait."""
         host = host_of(error.where)
         if error.reason == "rate_limited":
-            what = f"{error.what}, again and again"
+            what = f"{error.what}, repeatedly"
             hint = "run again later with a longer fetching.delay"
         elif error.reason in ("connection", "timeout"):
             self._failures[host] += 1

@@ -1,6 +1,6 @@
-"""One request and its answer: what can go wrong has a reason, a size limit and an end.
+"""One request and its answer, with a reason for each error, a size limit and a time limit.
 
-What goes with a request and is kept nowhere: an API's key, as a header or in the query.
+An API's key, as a header or in the query, is sent with a request and stored nowhere.
 """
 
 import logging
@@ -23,20 +23,20 @@ from papertune.collect.web.pauses import PATIENCE
 from papertune.errors import CollectError, keys_in, one_line
 
 READABLE = ("text/", "application/xhtml", "application/json", "application/xml")
-SHORTEST = 6  # what is shorter is no secret, and hiding it would tear words
+SHORTEST = 6  # a shorter value is no secret, and masking it would break words
 Fields = Mapping[str, str] | None
-HARMLESS = {"accept", "accept-language", "content-type"}  # of the headers: no key is in them
-# they log whole urls, and so what is kept nowhere
+HARMLESS = {"accept", "accept-language", "content-type"}  # headers that contain no key
+# these loggers would write whole urls, with their keys
 for _name in ("connectionpool", "connection", "response", "util.retry"):
     logging.getLogger(f"urllib3.{_name}").addFilter(lambda _: False)
 
 
 class PageError(CollectError):
-    """A page that could not be had.
+    """A page could not be fetched.
 
     Args:
-        reason: A short word that is counted (``http_404``, ``robots``, ``timeout`` …).
-        passing: It may be there next time, so that the outcome is not kept.
+        reason: A short code that is counted (``http_404``, ``robots``, ``timeout`` …).
+        passing: Whether the error is temporary, so that the outcome is not stored.
     """
 
     def __init__(
@@ -49,14 +49,14 @@ class PageError(CollectError):
 
 
 class HostStopped(CollectError):
-    """A host that is not asked any more in this job: a challenge, or nobody answers."""
+    """A host was given up for this job: it sets a challenge, or does not answer."""
 
 
 class Credentials:
-    """The headers and secret query parameters of one request, for the host that it asks alone.
+    """The headers and secret query parameters of one request, sent to the requested host alone.
 
-    Another host that it redirects to gets only headers that ask for a media type or a language.
-    Empty parameters of ``secret`` are not sent. A key in the url itself goes where the url goes.
+    After a redirect, another host gets only headers that ask for a media type or a language. Empty
+    parameters of ``secret`` are not sent. A key in the url itself is sent with the url.
     """
 
     def __init__(self, url: str, headers: Fields = None, secret: Fields = None) -> None:
@@ -64,7 +64,7 @@ class Credentials:
         self._headers = dict(headers or {})
         self._secret = {name: value for name, value in (secret or {}).items() if value}
         said = [value for n, value in self._headers.items() if n.lower() not in HARMLESS]
-        # of "Bearer KEY" the key alone, too
+        # of "Bearer KEY" also the key by itself
         values = {*self._secret.values(), *said, *(value.rpartition(" ")[2] for value in said)}
         self._forms = _forms(values)
 
@@ -79,19 +79,19 @@ class Credentials:
         return url, self._headers
 
     def stripped(self, url: str) -> str:
-        """A url that a site gave, without the parameters that give the secret back to it."""
-        with suppress(ValueError):  # what is no url has none
+        """A url that a site gave, without the parameters that repeat the secret."""
+        with suppress(ValueError):  # text that is no url has no parameters
             parts = urlsplit(url)
             fields = parts.query.split("&")
             kept = [field for field in fields if not self._tells(field)]
             if kept != fields:
                 url = urlunsplit(parts._replace(query="&".join(kept)))
-        return _starred(url, self._forms)  # a key that the site gave is its own
+        return _starred(url, self._forms)  # a key of the site's own stays
 
     def hidden(self, text: str, landed: str = "") -> str:
-        """A text with stars where a secret stands: pages and errors may say what was sent.
+        """A text with secrets replaced by stars: pages and errors may repeat what was sent.
 
-        That are keys in the url, too, and in that of a page that it led to.
+        Keys in the url, and in the url ``landed`` that it led to, are secrets too.
         """
         keys = {*keys_in(self.url), *keys_in(landed)}
         return _starred(text, self._forms + _forms(keys))
@@ -102,7 +102,7 @@ class Credentials:
 
 
 def _forms(values: Iterable[str]) -> list[str]:
-    """How secrets may stand in a text, the longest first."""
+    """The forms that secrets may have in a text, the longest first."""
     forms = {form for value in values for form in (value, quote(value, ""), quote_plus(value))}
     return sorted((f for f in forms if len(f) >= SHORTEST), key=len, reverse=True)
 
@@ -114,22 +114,22 @@ def _starred(text: str, forms: list[str]) -> str:
 
 
 def _nobody(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """In the place of a user: without one, requests looks for the host in ``~/.netrc``."""
+    """An empty authentication; without one, requests looks the host up in ``~/.netrc``."""
     return request
 
 
 class _OneHop(requests.Session):
-    """Takes no look at where a redirect leads: that would read its body, however large it is."""
+    """A session that resolves no redirects: that would read their bodies, however large."""
 
     def resolve_redirects(self, *_: Any, **__: Any) -> Any:
-        """None."""
+        """No redirects."""
         return iter(())
 
 
 class Http(threading.local):
-    """Each thread's own connections, which lead nowhere but to allowed addresses.
+    """Each thread's own connections, to allowed addresses only.
 
-    ``timeout`` are seconds to connect, and between two parts of an answer.
+    ``timeout`` is in seconds, for connecting and between two parts of an answer.
     """
 
     def __init__(self, user_agent: str, allowed: Allowed, timeout: float) -> None:
@@ -141,7 +141,7 @@ class Http(threading.local):
             self._session.mount(scheme, GuardedAdapter(allowed))
 
     def ask(self, url: str, own: Credentials, *, direct: bool) -> "Answer":
-        """Ask for a url once, ``direct`` without the environment's proxies; raises PageError."""
+        """Request a url once, without the environment's proxies if ``direct``; raises PageError."""
         how: dict[str, Any] = {"timeout": self._timeout, "stream": True, "allow_redirects": False}
         if direct:
             how["proxies"] = {"no_proxy": urlsplit(url).hostname}
@@ -155,7 +155,7 @@ class Http(threading.local):
             raise timed_out(url, self._timeout) from None
         except (InvalidURL, InvalidSchema, LocationParseError, UnicodeError) as error:
             said = own.hidden(str(error))
-            raise PageError(url, "bad_url", f"not a url that can be asked for ({said})") from None
+            raise PageError(url, "bad_url", f"not a valid url ({said})") from None
         except requests.RequestException as error:
             what = f"no connection ({own.hidden(_root(error))})"
             raise PageError(url, "connection", what, passing=True) from None
@@ -172,17 +172,17 @@ class Answer:
         self.status, self.headers = response.status_code, response.headers
 
     def target(self) -> str:
-        """Where it redirects to, or an empty string; its body, if it is short, is read away.
+        """The target of a redirect, or an empty string; a short body is read and discarded.
 
-        What is no url stays as the site wrote it.
+        A target that is no url stays as the site wrote it.
         """
         if not self.response.is_redirect:
             return ""
-        with suppress(PageError):  # the connection can be used again after that, and is lost else
+        with suppress(PageError):  # only with the body read can the connection be used again
             self.body(65536, cut=True)
         target = self.headers["Location"]
         with suppress(UnicodeError):
-            target = target.encode("latin-1").decode()  # as it came, and as it is meant
+            target = target.encode("latin-1").decode()  # decoded as Latin-1, meant as UTF-8
         with suppress(ValueError):
             target = urljoin(self.url, target)
         return self.own.stripped(target)
@@ -190,7 +190,7 @@ class Answer:
     def body(self, limit: int, *, cut: bool = False) -> bytes:
         """The body: at most ``limit`` bytes after decompression, within three times the timeout.
 
-        Raises PageError where it is larger (``cut`` gives its beginning), later, or breaks off.
+        Raises PageError if it is larger (``cut`` returns its beginning instead), late or cut off.
         """
         hint = "raise fetching.max_megabytes if the page is wanted"
         too_large = PageError(self.url, "too_large", f"larger than {limit / 1e6:g} MB", hint=hint)
@@ -202,7 +202,7 @@ class Answer:
         body = bytearray()
         raw: Any = self.response.raw
         try:
-            # what has come so far, not a full block: a page that trickles must end too
+            # whatever has arrived, not a full block: a page that trickles in must time out, too
             while block := raw.read1(65536, decode_content=True):
                 body += block
                 if len(body) > limit:
@@ -217,25 +217,25 @@ class Answer:
             what = f"the connection was cut ({_root(error)})"
             raise PageError(self.url, "connection", what, passing=True) from None
         if body and has_no_end(raw):
-            raise PageError(self.url, "connection", "the packed body has no end", passing=True)
+            raise PageError(self.url, "connection", "the compressed body was cut off", passing=True)
         return bytes(body)
 
     def retry_after(self) -> float | None:
-        """The seconds that a Retry-After asks for, which may give them or a date."""
+        """The wait in seconds that a Retry-After asks for (seconds or a date); None without one."""
         try:
             return Retry().get_retry_after(self.response.raw)
         except InvalidHeader:
             return None
 
     def check_media(self) -> None:
-        """Raise PageError where a page that is there is a PDF or another file."""
+        """Raise PageError if the answer is a PDF or another file instead of a page."""
         media = self.headers.get("Content-Type", "text/html").lower()
         readable = media.startswith(READABLE) or "+json" in media or "+xml" in media
         if self.status == 200 and not readable:
             raise PageError(self.url, "not_html", f"not a page but {media.split(';')[0]}")
 
     def check_status(self, text: str) -> None:
-        """Raise PageError where the status is not 200; ``text`` may say what is wrong."""
+        """Raise PageError if the status is not 200, with the beginning of ``text``."""
         if self.status == 200:
             return
         asked, said = self.retry_after(), self.own.hidden(self.response.reason or "", self.url)
@@ -251,17 +251,17 @@ class Answer:
 
 
 def private(url: str, error: PrivateAddress) -> PageError:
-    """The error of a url that leads to an address which is not asked."""
+    """The error for a url that leads to a private address."""
     return PageError(url, "private_address", str(error), hint=HINT)
 
 
 def timed_out(url: str, timeout: float) -> PageError:
-    """The error of a page that did not come in time."""
+    """The error for a page that did not arrive in time."""
     return PageError(url, "timeout", f"no answer within {timeout:g} s", passing=True)
 
 
 def _root(error: BaseException) -> str:
-    """The innermost cause in one line: what urllib3 wraps is long and says the url again."""
+    """The innermost cause in one line: urllib3's own messages are long and repeat the url."""
     inner: Any = error
     while getattr(inner, "args", None) and isinstance(inner.args[0], BaseException):
         inner = inner.args[0]

@@ -1,4 +1,4 @@
-"""The browser's way out: a proxy that judges every address, and asks for a secret."""
+"""The browser's proxy, which checks every address and asks for a secret."""
 
 import secrets
 import socket
@@ -15,17 +15,17 @@ from urllib.parse import urlsplit
 from papertune.collect.web.addresses import Allowed, PrivateAddress
 
 USER = "papertune"
-OF_A_HOP = ("connection", "keep-alive", "transfer-encoding", "proxy-")  # and not passed on
+OF_A_HOP = ("connection", "keep-alive", "transfer-encoding", "proxy-")  # hop-by-hop headers
 
 
 class WayOut(ThreadingHTTPServer):
-    """A proxy on loopback that judges every address before it connects.
+    """A proxy on loopback that checks every address before it connects.
 
-    A page may load, redirect to or connect to anything, over HTTP, TLS or WebSocket. Chromium leaves
-    names to a proxy to resolve, so nothing that it asks for passes by what is judged here. Other
-    accounts reach the port, too: who does not say ``secret`` gets nothing. It runs until it is
-    closed; ``timeout`` are seconds to connect, and between two parts of an answer; ``proxies`` are
-    asked in their turn, by scheme, and resolve the names.
+    A page may load, redirect to or connect to anything, over HTTP, TLS or WebSocket. Chromium lets
+    its proxy resolve names, so every request is checked here. Other accounts reach the port, too,
+    so requests must carry ``secret``. The proxy runs until it is closed. ``timeout`` is in seconds,
+    for connecting and between two parts of an answer; ``proxies`` (scheme → proxy) are the next
+    hop, and resolve the names.
     """
 
     request_queue_size = 64
@@ -33,17 +33,17 @@ class WayOut(ThreadingHTTPServer):
     def __init__(self, allowed: Allowed, timeout: float, proxies: Mapping[str, str]) -> None:
         self.allowed, self.patience, self.proxies = allowed, timeout, proxies
         self.secret = secrets.token_hex()
-        self.refused: PrivateAddress | None = None  # the last one; whoever asks forgets it before
+        self.refused: PrivateAddress | None = None  # the last one; reset before each page
         super().__init__(("127.0.0.1", 0), _Handler)
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self) -> None:
-        """Let nothing through any more."""
+        """Stop the proxy."""
         self.shutdown()
         self.server_close()
 
     def handle_error(self, *_: object) -> None:
-        """What is refused, or breaks, ends without an answer."""
+        """Log nothing: a refused or broken request ends without an answer."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -93,10 +93,10 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _forward
 
     def _asking(self, kind: str, address: str) -> tuple[HTTPConnection, bool]:
-        """A connection to a host, or to the proxy that is to ask it, and whether it is one."""
+        """A connection to a host or to the next proxy, and whether it is a proxy."""
         server, there = self.server, urlsplit(f"//{address}")
         host, port = there.hostname or "", there.port or 80
-        # who is allowed by name may be a neighbour that the proxy does not know
+        # a host allowed by name may be a local one that the proxy does not know
         proxy = "" if server.allowed.by_name(host, port) else server.proxies.get(kind, "")
         to = (urlsplit(proxy).netloc or proxy or host).rpartition("@")[2]
         asked = HTTPConnection(to, timeout=server.patience)
@@ -111,13 +111,13 @@ class _Handler(BaseHTTPRequestHandler):
         return asked, bool(proxy)
 
     def _answer(self, status: int, *headers: tuple[str, str], reason: str = "") -> None:
-        self.send_response_only(status, reason)  # of HTTP/1.0: the connection ends after it
+        self.send_response_only(status, reason)  # in HTTP/1.0 the connection ends after it
         for header in headers:
             self.send_header(*header)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Nothing: the job's log is about documents."""
+        """Log nothing: the job's log is about documents."""
 
 
 def _passed_on(headers: Any) -> list[tuple[str, str]]:
