@@ -61,7 +61,7 @@ def test_a_file_of_what_the_study_does_not_have_is_told_the_nearest(tmp_path, st
 
 def test_a_file_of_another_experiment_is_told_how_to_get_it(tmp_path, study):
     text = said(tmp_path, "results/isca/report.html", "--dry-run", "--config", study)
-    assert "this run is of small" in text and "--config experiments=isca" in text
+    assert "this run has only small" in text and "--config experiments=isca" in text
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_an_experiment_in_the_place_of_a_target_is_told_how_to_choose_it(target)
 @pytest.mark.parametrize("option", ["--config", "-C"])
 def test_a_target_behind_pairs_is_told_where_to_stand(tmp_path, study, option):
     text = said(tmp_path, "--dry-run", option, study, "documents")
-    assert f"documents: stands behind {option}" in text and "snakemake documents " in text
+    assert f"documents: stands after {option}" in text and "snakemake documents " in text
 
 
 @pytest.mark.parametrize(

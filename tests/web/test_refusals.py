@@ -58,8 +58,8 @@ STOPS = {
     "Mistral": ((400, {}, {"object": "error", "message": "Invalid model: tiny", "code": "1500"}), "load"),
     "OpenRouter 404": (error(404, "No endpoints found for tiny."), "load"),
     "Azure": (error(404, "The API deployment does not exist.", code="DeploymentNotFound"), "load"),
-    "no chat model": (error(400, '"nomic" does not support chat'), "ready to chat"),
-    "no template": (error(400, "default chat template is no longer allowed"), "ready to chat"),
+    "no chat model": (error(400, '"nomic" does not support chat'), "loaded for chat"),
+    "no template": (error(400, "default chat template is no longer allowed"), "loaded for chat"),
     "memory": (error(500, "model requires more system memory (5.6 GiB) than is available"), "more memory"),
     "too much": (error(400, "max_tokens is too large: 512. The model supports at most 256 completion tokens"),
                  "max_new_tokens"),
@@ -80,7 +80,7 @@ def test_where_nothing_can_go_well_the_run_stops_at_once(server, case):
         for batch in replies(server.url, 60, concurrency=2):
             found += batch
     said = str(stopped.value)
-    assert told in said and "same command asks for the rest" in said
+    assert told in said and "same command again for the rest" in said
     assert server.url in said and "'tiny'" in said and KEY not in said
     assert len(refused) <= 2 and len(server.bodies) <= 6
     assert len(found) == 4 and not any(one.error for one in found)
@@ -214,7 +214,7 @@ def test_a_parameter_that_is_not_taken_is_renamed_or_left_out_for_the_run(server
     assert len(refused) <= 3 and len(server.bodies) == 9 + len(refused)
     assert all(sent(body) == (PLAIN if name in body else left) for body in server.bodies)
     assert all(one.sent == left for one in found.values())
-    assert len([one for one in caplog.records if "does not take" in one.message]) == 1
+    assert len([one for one in caplog.records if "does not accept" in one.message]) == 1
 
 
 def test_several_parameters_and_a_stream_are_adapted_to(server):

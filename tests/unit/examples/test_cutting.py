@@ -135,7 +135,7 @@ def test_templates_that_print_a_date_print_the_same_one_tomorrow(tokenizer, temp
 def test_a_chat_template_that_leaves_out_the_question_is_an_error(tokenizer):
     tokenizer.chat_template = "{{ messages[0]['content'][:9] }}"
     prompt = Prompt("$context $text", {"context": "a", "text": "b"})
-    with pytest.raises(TrainingError, match="does not write what it is given"):
+    with pytest.raises(TrainingError, match="leaves out or changes"):
         Prompts(tokenizer, chat=True)([prompt])
 
 

@@ -136,7 +136,7 @@ def test_a_chat_example_is_what_the_template_writes(plain):
 
 @pytest.mark.parametrize(
     ("template", "what"),
-    [(None, "no chat template"), (THINKING, "shows an answer otherwise than it asks")],
+    [(None, "no chat template"), (THINKING, "writes another prompt before an answer")],
 )
 def test_a_chat_template_that_will_not_do_is_an_error(plain, template, what):
     plain.chat_template = template

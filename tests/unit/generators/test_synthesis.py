@@ -165,7 +165,7 @@ def test_what_trains_is_not_tested_with(study, reading, tmp_path):
     reasons = [(one.key, one.reason) for one in rejected]
     assert reasons.count((whole, "trained_on")) == len(own) == 2
     assert (whole, "no_pairs") in reasons and gone not in dict(reasons)
-    with pytest.raises(GeneratorError, match=r"all its documents \(4\) stand on the training side"):
+    with pytest.raises(GeneratorError, match=r"all its documents \(4\) are in the training data"):
         study(documents, taken_out=[one.id for one in documents])
 
 

@@ -111,7 +111,7 @@ def test_a_long_document_loses_its_end_and_one_without_room_is_rejected(folder, 
     found = {one.request.key: one for batch in written(folder, items) for one in batch}
     assert "too long" in found["1"].error and found["1"].lasting
     assert found["2"].text == found["3"].text and found["0"].text and found["4"].text
-    assert "2 documents lose their end: the model has room for prompts of 118" in caplog.text
+    assert "2 documents lose their end: the context allows prompts of 118" in caplog.text
 
 
 def test_the_chat_template_is_used_where_there_is_one(tmp_path):

@@ -89,7 +89,7 @@ def test_what_is_too_long_is_counted(base):
 
 def test_a_base_that_is_not_there_is_said_to_be_and_the_prompt_is_shown(tmp_path):
     read = read_by(layout(tmp_path / "none"))
-    assert "not there" in read.missing and PAIR.question in read.prompt and not read.trained
+    assert "base is missing" in read.missing and PAIR.question in read.prompt and not read.trained
 
 
 def test_a_terminal_obeys_nothing_of_what_is_shown():

@@ -88,7 +88,7 @@ def test_it_is_started_and_asked_with_a_key_that_no_other_account_knows(
     assert keys == {one.key} and len(one.key) > 30
     [pid] = lines(tmp_path / "pids")
     assert one.key not in " ".join(psutil.Process(pid).cmdline()) + caplog.text
-    assert ("other accounts of this machine can ask it" in caplog.text) == (not options)
+    assert ("other accounts of this machine can use it" in caplog.text) == (not options)
     one.close()
     assert all_gone([pid])
 

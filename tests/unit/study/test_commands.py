@@ -23,7 +23,7 @@ LORA = "--lora-modules $name=$adapter"
         ({"serve": "vllm $ $port"}, "a lone \\$"),
         ({}, "exactly one of serve and url"),
         ({"serve": SERVE, "url": "http://a.example/v1"}, "exactly one of serve and url"),
-        ({"url": "http://a.example/v1", "adapters": LORA}, "part of the command line in serve"),
+        ({"url": "http://a.example/v1", "adapters": LORA}, "adds to the command line in serve"),
     ],
 )
 def test_a_command_line_that_cannot_be_is_said(given, told):

@@ -102,7 +102,7 @@ SWEEPS = {  # of a model m
     "(did you mean 'training.learning_rate'?)",
     "{training.epochs: 3}": "sweep.training.epochs: not a list",
     "[1]": "sweep: not a mapping",
-    "{training.epochs: [1, 1.0]}": "sweep: {'training.epochs': 1.0} makes no name of its own",
+    "{training.epochs: [1, 1.0]}": "sweep: {'training.epochs': 1.0} needs a unique, valid name",
     f"{{training.epochs: {MANY}, lora.rank: {MANY}}}": "sweep: 400 models, more than 200",
     "{lora.rank: [0, 8]}": "sweep.lora.rank: has to be at least 1 (it is 0)",
 }
@@ -116,7 +116,7 @@ FIELDS = {  # of a model a
 SERIES = {
     "a: 3, b: {after: a}": "models.a: not a mapping of keys",
     f"m: {{{FULL}, sweep: {{training.epochs: [1]}}}}, m-epochs1: {{{FULL}}}": (
-        "models.m-epochs1: makes another model 'm-epochs1'; models.m makes one"
+        "models.m-epochs1: makes a model 'm-epochs1', as models.m does; rename one"
     ),
     "m: {base: smal, method: lora, sweep: {lora.rank: [1, 8]}}": "m.base: 'smal' is none of small",
     f"a: {{{LORA}, lora: {{rnk: 3}}}}, b: {{after: a}}": (
@@ -126,8 +126,8 @@ SERIES = {
     f"a: {{{FULL}, sweep: {{training.epochs: [1, 2]}}}}, b: {{after: a}}": (
         "models.b.after: 'a' is a sweep; take one of a-epochs1, a-epochs2"
     ),
-    "a: {after: b}, b: {after: a}": "models.a.after: goes round in a circle, a → b → a",
-    "a: {after: b}, b: {after: b}": "models.b.after: goes round in a circle, b → b",
+    "a: {after: b}, b: {after: a}": "models.a.after: makes a cycle, a → b → a",
+    "a: {after: b}, b: {after: b}": "models.b.after: makes a cycle, b → b",
     f"1: {{{FULL}}}, b: {{after: 1}}": "models.1: a name is a text; write it in quotes",
     "a: {after: b}, b: {method: full}": "models.b.base: missing",
 }
@@ -166,7 +166,7 @@ def test_a_long_circle_is_an_error_that_can_be_read(load):
     with pytest.raises(SettingsError) as error:
         load(ring)
     told = str(error.value)
-    assert "models.t0.after: goes round in a circle, t0 → t1 → " in told and "→ t0" in told
+    assert "models.t0.after: makes a cycle, t0 → t1 → " in told and "→ t0" in told
     assert len(told) < 1000
 
 

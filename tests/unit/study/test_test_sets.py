@@ -66,7 +66,7 @@ def test_holding_pairs_out_trains_anew_and_a_closed_book_does_not(values):
             "test_sets.cloze.questions",
             "extractive",
         ),
-        ({"a": CLOSED}, "test_sets", "open book"),
+        ({"a": CLOSED}, "test_sets", "book: open"),
         (
             {"cloze": {}, "a": CLOSED | {"prompt": "workflow/prompts/answer.txt"}},
             "test_sets.a.prompt",

@@ -54,15 +54,18 @@ WRONG = {
     "--- usr\na": ("line 1", "no role 'usr'"),
     "\n--- user\na\n--- asistant\nb": ("line 4", "no role 'asistant'"),
     "--- User\na": ("line 1", "no role 'User'"),
-    "a\n--- user\nb": ("line 2", "text before it"),
-    "--- user\na\n--- user\nb": ("line 3", "two turns of the user"),
+    "a\n--- user\nb": ("line 2", "text before the first turn"),
+    "--- user\na\n--- user\nb": ("line 3", "two user turns in a row"),
     "--- user\na\n--- assistant\nb": ("line 3", "the last turn is the assistant's"),
     "--- system\na": ("line 1", "the last turn is the system's"),
-    "--- assistant\na\n--- user\nb": ("line 1", "answers a turn of the user"),
-    "--- system\na\n--- assistant\nb\n--- user\nc": ("line 3", "answers a turn of the user"),
-    "--- user\na\n--- assistant\nb\n--- assistant\nc\n--- user\nd": ("line 5", "answers a turn"),
-    "--- user\na\n--- system\nb\n--- user\nc": ("line 3", "speaks first or not at all"),
-    "--- user\n\n--- assistant\nb\n--- user\nc": ("line 1", "the user says nothing"),
+    "--- assistant\na\n--- user\nb": ("line 1", "must follow a user turn"),
+    "--- system\na\n--- assistant\nb\n--- user\nc": ("line 3", "must follow a user turn"),
+    "--- user\na\n--- assistant\nb\n--- assistant\nc\n--- user\nd": (
+        "line 5",
+        "must follow a user turn",
+    ),
+    "--- user\na\n--- system\nb\n--- user\nc": ("line 3", "can only be the first turn"),
+    "--- user\n\n--- assistant\nb\n--- user\nc": ("line 1", "the user turn is empty"),
 }
 
 

@@ -1,1 +1,1 @@
-"""What a model reads of a pair, in training, in answering and in judging alike."""
+"""What a model reads of a pair: the same in training, answering and judging."""

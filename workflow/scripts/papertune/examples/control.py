@@ -1,7 +1,7 @@
-"""Control tokens: what looks like one in a text of others stays text.
+"""Encoding without control tokens from documents: in their texts, ``<|im_end|>`` stays text.
 
-A tokenizer takes ``<|im_end|>`` or ``</s>`` for its token wherever it stands, and a document about
-language models would end a turn. Only what a template writes itself is a control token.
+A tokenizer reads ``<|im_end|>`` or ``</s>`` as a control token anywhere, so a document about language
+models could end a turn. Here, only the template itself can write control tokens.
 """
 
 import json
@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-Pieces = list[tuple[str, bool]]  # texts, and of each whether it is somebody else's
+Pieces = list[tuple[str, bool]]  # (text, foreign): foreign pieces are values that others wrote
 
 
 class Encoder:
-    """Encodes texts, without the tokens that a tokenizer puts around them.
+    """Encodes texts, without the tokens that a tokenizer adds at both ends.
 
-    The tokens are the tokenizer's own, but for what looks like a control token in a piece that is
-    somebody else's: that is written in ordinary ones. Control tokens are those that the tokenizer
-    calls special, and others that its chat template writes.
+    The tokens are the tokenizer's own, except for the names of control tokens in foreign pieces, which
+    are encoded as ordinary tokens. Control tokens are those that the tokenizer calls special, and
+    others that its chat template writes.
     """
 
     def __init__(self, tokenizer: Any) -> None:
@@ -35,19 +35,19 @@ class Encoder:
         }
         self._controls = {text: found[text] for text in sorted(found, key=len, reverse=True)}
         self._written = _any_of(self._controls)
-        self._looks = _any_of(map(_folded, self._controls))  # normalised before they are looked for
-        # what stands for them where others' texts are beside: nobody can have written it
+        self._looks = _any_of(map(_folded, self._controls))  # compared after normalisation
+        # random placeholders for control tokens beside foreign texts, which cannot contain them
         key = secrets.token_hex(8)
         self._names = {text: f"control{key}n{n}end" for text, n in self._controls.items()}
 
     def __call__(self, texts: Sequence[Pieces]) -> list[list[int]]:
-        """The tokens of each text."""
+        """Token ids of each text."""
         plain = ["".join(piece for piece, _ in pieces) for pieces in texts]
         tokens: list[list[int]] = []
         if plain:
             tokens = self.tokenizer(plain, add_special_tokens=False)["input_ids"]
         for place, pieces in enumerate(texts) if self._controls else []:
-            # joined, as a piece may end within what it would be with the next one
+            # joined, as two pieces together may be encoded differently
             named = "".join(piece if others else self._named(piece) for piece, others in pieces)
             if self._looks.search(_folded(named)):
                 tokens[place] = self._encoded(named)
@@ -57,7 +57,7 @@ class Encoder:
         return self._written.sub(lambda found: self._names[found[0]], text)
 
     def _encoded(self, named: str) -> list[int]:
-        """The tokens of a text whose control tokens have their other names."""
+        """Token ids of a text with placeholders for control tokens."""
         if self._renamed is not None:
             return list(self._renamed.encode(named, add_special_tokens=False).ids)
         ids: list[int] = []
@@ -71,9 +71,9 @@ class Encoder:
 
     @cached_property
     def _renamed(self) -> Any:
-        """The same tokenizer with other names for its control tokens; ``None`` of one in Python.
+        """The same tokenizer with placeholders as control tokens; ``None`` for a slow (Python) one.
 
-        Their old ones are then text, also where a vocabulary holds them beside ordinary pieces.
+        Their old names are then text, even if the vocabulary also has them as ordinary tokens.
         """
         from tokenizers import Tokenizer
 
@@ -103,5 +103,5 @@ def _any_of(texts: Any) -> re.Pattern[str]:
 
 
 def _folded(text: str) -> str:
-    """A text as a normaliser may make it: one that is suspected in vain costs a moment."""
+    """A text as a normaliser may change it; a false match only costs time."""
     return unicodedata.normalize("NFKC", text).casefold()

@@ -1,4 +1,4 @@
-"""Forms: the texts that pairs become, the same in training and when the model is asked."""
+"""Forms: the texts that pairs become, the same in training and in answering."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -17,26 +17,27 @@ from papertune.study.prompts import QUESTION, answer_prompt
 from papertune.study.settings import ExampleForm
 from papertune.study.turns import Turn, as_text, turns_in
 
-CHAT = "examples.variant: chat"  # where an error is
-QWEN: dict[str, Any] = {"enable_thinking": False}  # the answer follows at once
+CHAT = "examples.variant: chat"  # the place in errors
+QWEN: dict[str, Any] = {"enable_thinking": False}  # so that the answer follows at once
 
 log = logging.getLogger(__name__)
 
 
 class Form:
-    """How a model is asked, and so what comes before and after an answer in training.
+    """The form in which a model is asked, and thus what surrounds an answer in training.
 
-    By ``prompt`` (the template), ``question`` alone, or ``chat`` (the template as a user's turn).
+    ``asked`` is ``prompt`` (the template), ``question`` (alone), or ``chat`` (the template as a user's
+    turn).
 
     Raises:
-        TrainingError: ``chat`` with a tokenizer that has no chat template, or one that writes
-            otherwise when it asks than when it shows an answer.
+        TrainingError: ``chat`` with a tokenizer without a chat template, or with a template that
+            writes a different prompt before an answer than for generation.
     """
 
     def __init__(self, tokenizer: Any, asked: str, template: str) -> None:
         self.tokenizer, self.asked = tokenizer, asked
         self.template = QUESTION if asked == "question" else template
-        # no second blank after one that the template ends with
+        # no second blank if the template ends with one
         self.lead = "" if as_text(turns_in(self.template))[-1:].isspace() else " "
         self.end = [tokenizer.eos_token_id]
         if asked == "chat":
@@ -46,9 +47,9 @@ class Form:
         self.prompts = Prompts(tokenizer, chat=asked == "chat", **QWEN)
 
     def tokens(self, pairs: Iterable[Pair], fit: Fit | None = None) -> Iterator[Encoded]:
-        """What the model reads before each answer, and the answer: in training as when it is asked.
+        """Token ids of each prompt and its answer, the same in training and in answering.
 
-        Of a prompt that cannot ``fit`` there are no tokens.
+        A prompt that cannot ``fit`` has no tokens.
         """
         rest, fit = iter(pairs), Fit() if fit is None else fit
         while some := list(islice(rest, AT_ONCE)):
@@ -58,15 +59,15 @@ class Form:
                 yield fit(self.prompts, prompt, tokens, len(answer) + len(self.end)), answer
 
     def said(self, text: str) -> str:
-        """The answer in what a model wrote."""
+        """The answer in a text that a model wrote."""
         return edged(text.removeprefix(self.lead))
 
     def length(self, tokens: list[int]) -> int:
-        """Characters of an answer that begins with the tokens of a completion."""
+        """Length in characters of the answer in the tokens of a completion."""
         return len(self.said(self.tokenizer.decode(tokens, skip_special_tokens=True)))
 
     def completion(self, pair: Pair) -> str:
-        """What the model is to write."""
+        """The text that the model should write."""
         return self.lead + (edged(pair.answer) if self.asked == "chat" else pair.answer)
 
 
@@ -74,12 +75,12 @@ class Form:
 def read_examples(
     form: Form, pairs: Iterable[Pair], settings: ExampleForm, *, max_length: int
 ) -> Examples:
-    """What training reads of pairs, for a model that will be asked in the form.
+    """The training examples of pairs, for a model that will be asked in this form.
 
-    ``settings`` say which texts, what of them the loss counts, and how they are packed.
+    ``settings`` say which texts, which tokens the loss counts, and how rows are packed.
     """
     length = min(settings.length or max_length, max_length)
-    # a text may be of any length where all are joined and cut
+    # a text may have any length if all are joined and cut into blocks
     most = 1 << 30 if settings.packing == "blocks" else max_length
     fit = Fit(most)
     asked = enumerate(form.tokens(pairs, fit))
@@ -114,8 +115,8 @@ def _around_an_answer(tokenizer: Any) -> tuple[str, str]:
     before, found, after = shown.removeprefix(asked).partition("answer")
     if not shown.startswith(asked) or not found or before.strip():
         what = (
-            f"the chat template of {tokenizer.name_or_path} shows an answer otherwise than it asks"
+            f"the chat template of {tokenizer.name_or_path} writes another prompt before an answer"
         )
-        hint = f"it asks with {asked!r} and shows {shown!r}; take another variant"
+        hint = f"it asks with {asked!r} and writes {shown!r}; take another variant"
         raise TrainingError(what, where=CHAT, hint=hint)
     return before, after.rstrip()

@@ -1,7 +1,6 @@
 """Batches: examples side by side in rows, or joined and cut into blocks.
 
-Packed examples have positions that start anew and attention that does not cross: the loss of each
-is what it is alone.
+Each packed example has its own positions and its own attention, so its loss is the same as alone.
 """
 
 import inspect
@@ -18,10 +17,10 @@ Way = Literal["positions", "mask", "added mask"]
 
 
 def blocks(rows: list[Row], length: int) -> list[Row]:
-    """All rows joined in their order and cut every ``length`` tokens.
+    """Join all rows in their order and cut them every ``length`` tokens.
 
-    The last block may be shorter. A block without a token that the loss counts is left out. The
-    first token of a block is never counted, as it has none before it to be predicted from.
+    The last block may be shorter. Blocks without a token that the loss counts are left out. The first
+    token of a block is never counted, as no token before it predicts it.
     """
     joined = {key: [token for row in rows for token in row[key]] for key in ("input_ids", "labels")}
     cut = (
@@ -32,10 +31,10 @@ def blocks(rows: list[Row], length: int) -> list[Row]:
 
 
 def arrange(lengths: list[int], limit: int) -> list[list[int]]:
-    """Which examples share a row: few rows, about as long as each other.
+    """Assign examples to rows: few rows of similar length; returns the examples' indices per row.
 
-    Longest first, each to the row that is shortest so far (Graham 1969), with as few rows as then
-    stay within the limit of tokens; a longer example has a row of its own.
+    Longest first, each goes to the row that is shortest so far (Graham 1969), with the fewest rows
+    that stay within ``limit`` tokens; an example longer than this raises the limit.
     """
     limit = max(limit, *lengths)
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
@@ -54,8 +53,9 @@ def arrange(lengths: list[int], limit: int) -> list[list[int]]:
 def pack(rows: list[Row], pad_token: int, limit: int, *, way: Way) -> Any:
     """A batch as tensors: examples side by side in rows of at most ``limit`` tokens.
 
-    The logits are those of ``logits_to_keep`` only, the places before counted tokens and the last
-    one; ``labels`` stand one place after them, as :func:`papertune.examples.tokens.answer_loss` takes them.
+    ``logits_to_keep`` are the positions whose logits are needed: those before counted tokens, and the
+    last one. ``labels`` are one position later, as :func:`papertune.examples.tokens.answer_loss`
+    expects them.
     """
     import torch
 
@@ -66,7 +66,7 @@ def pack(rows: list[Row], pad_token: int, limit: int, *, way: Way) -> Any:
         for number, member in enumerate(members, 1):
             ids, labels = rows[member]["input_ids"], rows[member]["labels"]
             filled[-1]["input_ids"] += ids
-            filled[-1]["labels"] += [MASKED, *labels[1:]]  # nothing of it predicts its first token
+            filled[-1]["labels"] += [MASKED, *labels[1:]]  # nothing predicts its first token
             filled[-1]["position_ids"] += range(len(ids))
             filled[-1]["example"] += [number] * len(ids)
     longest = max(len(row["input_ids"]) for row in filled)
@@ -80,7 +80,7 @@ def pack(rows: list[Row], pad_token: int, limit: int, *, way: Way) -> Any:
         **made,
         "labels": torch.cat([torch.full_like(labels[:, :1], MASKED), labels[:, before + 1]], dim=1),
         "logits_to_keep": torch.cat([before, torch.tensor([longest - 1])]),
-        # with a cache attention crosses, in training too
+        # with a cache, attention crosses examples, in training too
         "use_cache": False,
     }
     if way != "positions":
@@ -93,19 +93,19 @@ def pack(rows: list[Row], pad_token: int, limit: int, *, way: Way) -> Any:
 
 
 def way_of(model: Any, what: str) -> Way:
-    """What keeps the attention of packed examples apart in this model, found out by trying.
+    """How this model separates the attention of packed examples; determined by a test.
 
-    ``positions``: positions that start anew, which most architectures of transformers understand.
-    ``mask``: a mask of every pair of places, for Falcon and OPT; ``added mask`` where a model adds
-    it to its attention instead of choosing by it.
+    ``positions``: positions restart at 0, which most architectures of transformers understand.
+    ``mask``: a boolean mask of all pairs of positions, for Falcon and OPT; ``added mask``: the same
+    as a number that the model adds to its attention scores.
 
     Raises:
-        TrainingError: none does; ``what`` names the run in it.
+        TrainingError: nothing separates them; ``what`` names the run.
     """
     ways: list[Way] = []
     if takes(model, "position_ids") and takes(model, "logits_to_keep"):
         ways = ["positions"]
-        # a mask stands for all layers; those of a sliding window need another
+        # one mask serves all layers, but those with a sliding window need another one
         if not getattr(model.config.get_text_config(), "sliding_window", None):
             ways += ["mask", "added mask"]
     for way in ways:
@@ -117,13 +117,13 @@ def way_of(model: Any, what: str) -> Way:
 
 
 def takes(model: Any, argument: str) -> bool:
-    """Whether a model, or the one below its adapters, can be called with an argument."""
+    """Whether the forward method of a model (below its adapters) has an argument."""
     decoder = model.get_base_model() if hasattr(model, "peft_config") else model
     return argument in inspect.signature(decoder.forward).parameters
 
 
 def _keeps_apart(model: Any, way: Way) -> bool:
-    """Whether an example gives the same after others as it does alone."""
+    """Whether an example has the same logits after another one as alone."""
     import torch
 
     vocabulary = model.config.get_text_config().vocab_size
@@ -145,20 +145,20 @@ def _keeps_apart(model: Any, way: Way) -> bool:
             alone, after, other = (
                 logits(*rows) for rows in ([last], [row(7, 1), last], [row(7, 3), last])
             )
-    except (ValueError, RuntimeError):  # it does not take such a mask
+    except (ValueError, RuntimeError):  # it does not accept such a mask
         return False
     finally:
         model.train(training)
     size = float(alone.abs().max())
-    # places may be rounded otherwise; what stands before an example may not matter at all
+    # rounding may depend on the position; which example comes before must not matter at all
     near, same = (float((after - one).abs().max()) for one in (alone, other))
     return near <= 0.05 * size and same <= 1e-4 * size
 
 
 def together(lengths: list[int], most: int) -> list[list[int]]:
-    """Which rows are computed together: alike in length, with padding of at most so many tokens.
+    """Group rows of similar length into parts of at most ``most`` tokens with padding.
 
-    All of them, in their order, where that holds them; a longer row is alone.
+    All rows form one part, in their order, if they fit; a row that is longer is a part of its own.
     """
     if len(lengths) * max(lengths) <= most:
         return [list(range(len(lengths)))]
@@ -175,17 +175,17 @@ def together(lengths: list[int], most: int) -> list[list[int]]:
 class Collator:
     """Makes batches of examples.
 
-    One of more than ``most`` tokens, with padding, has ``parts``, which are batches that are computed
-    one after the other. Beside them stand its ``labels``, to be counted.
+    A batch of more than ``most`` tokens, with padding, has ``parts``: batches that are computed one
+    after the other; its own ``labels`` are for counting only.
     """
 
     pad_token: int
     only_needed: bool  # whether the model can leave out logits that no loss counts
-    even: int = 0  # rows are as long as a multiple of it, and padding is not told: nothing sees it
+    even: int = 0  # pad rows to a multiple of it, without an attention mask: no token sees padding
     context: int = 1 << 30  # but no longer than this
-    limit: int | None = None  # most tokens of a packed row; None where each example has a row
+    limit: int | None = None  # most tokens of a packed row; None: one example per row
     way: Way = "positions"
-    most: int | None = None  # tokens at once; falls where memory does not hold them
+    most: int | None = None  # tokens computed at once; lowered if memory runs out
 
     @classmethod
     def of(
@@ -193,8 +193,8 @@ class Collator:
     ) -> "Collator":
         """The collator for a model; raises as :func:`way_of`."""
         if limit is None:
-            # a GPU would wait in each step to see whether there is padding, and be slower if so; and
-            # for each new shape it looks anew for the best way to multiply
+            # on a GPU, checking for padding stalls each step, and each new shape needs a new search
+            # for the fastest matrix multiplication
             even = EVEN if model.device.type == "cuda" else 0
             told = getattr(model.config.get_text_config(), "max_position_embeddings", None)
             needed = takes(model, "logits_to_keep")
@@ -202,8 +202,8 @@ class Collator:
         return cls(pad_token, True, limit=limit, way=way_of(model, what), most=most)
 
     def __call__(self, rows: list[Row]) -> dict[str, Any]:
-        """A batch; ``tokens`` says how many tokens it has without padding, for the Trainer only."""
-        # examples without a counted token only fill up the batches of several processes
+        """A batch; its ``tokens``, without padding, are for the Trainer only."""
+        # examples without a counted token only complete the batches of several processes
         real = [row for row in rows if any(label != MASKED for label in row["labels"])]
         tokens = sum(len(row["input_ids"]) for row in real)
         shown = rows if self.limit is None else real or rows[:1]

@@ -1,6 +1,6 @@
-"""What a model reads before it answers: a prompt as tokens, and what it loses where it is too long.
+"""Prompts as tokens, shortened where they are too long.
 
-Training, answering, judging and question writing all come here, so that they cannot differ.
+Training, answering, judging and question writing all use this module, so they cannot differ.
 """
 
 import re
@@ -17,46 +17,46 @@ from papertune.examples.tokens import start_tokens
 from papertune.study.prompts import MARK, Prompt
 from papertune.study.turns import Turn
 
-# what templates write that ask for today's date, so that tomorrow's prompts are the same
+# a fixed date for templates that ask for today's, so that prompts are the same every day
 TODAY = datetime(2024, 7, 26)
-WORD = 40  # characters of a word at most: what is longer may be cut anywhere
+WORD = 40  # longest word in characters; longer ones may be cut anywhere
 
 
 class Prompts:
     """Encodes prompts for a tokenizer: as texts, or as turns of its chat template.
 
-    A prompt without turns is one of the user. ``how`` is for the chat template.
+    A prompt without turns is one user turn. ``how`` are arguments of the chat template.
     """
 
     def __init__(self, tokenizer: Any, *, chat: bool, **how: Any) -> None:
         self.tokenizer, self.chat, self.how = tokenizer, chat, how
         self.encoder = Encoder(tokenizer)
-        # a chat template writes its beginning itself
+        # a chat template writes the beginning-of-sequence token itself
         self.start = [] if chat else start_tokens(tokenizer)
         self._chats: dict[tuple[Turn, ...], str] = {}  # many prompts have the same frame
 
     def __call__(self, prompts: Sequence[Prompt]) -> list[list[int]]:
-        """The tokens of each prompt."""
+        """Token ids of each prompt."""
         pieces = [prompt.pieces(self.chatted if self.chat else None) for prompt in prompts]
         return [[*self.start, *tokens] for tokens in self.encoder(pieces)]
 
     def chatted(self, turns: tuple[Turn, ...]) -> str:
-        """Turns in the chat template, and the beginning of the model's."""
+        """Turns in the chat template, with the beginning of the model's turn."""
         if turns not in self._chats:
             begun = turns[-1].role == "assistant"
             how = {**self.how, "continue_final_message": begun}
             made = self._chats[turns] = in_chat(self.tokenizer, turns, **how)
             if any(mark[0] not in made for turn in turns for mark in MARK.finditer(turn.text)):
-                what = "does not write what it is given as the user's turn"
+                what = "leaves out or changes the text of the user's turn"
                 where = f"the chat template of {self.tokenizer.name_or_path}"
                 raise TrainingError(what, where=where, hint="take a base with another template")
         return self._chats[turns]
 
     def within(self, prompt: Prompt, room: int) -> list[int] | None:
-        """The tokens of a prompt whose context has lost its end, so that it has room.
+        """Token ids of a prompt whose context is cut at the end to fit into ``room`` tokens.
 
-        It loses no more than it must, to the end of a word where there is one. ``None`` where the
-        prompt is too long without any context, too.
+        It loses no more than necessary, up to the end of a word. ``None`` if the prompt is too long
+        even without context.
         """
         text = prompt.context
 
@@ -71,30 +71,30 @@ class Prompts:
         if fits < 0:
             return None
         end, over = ends[fits], ends[min(fits + 1, len(ends) - 1)]
-        if over - end > WORD:  # no word, but a text without blanks
+        if over - end > WORD:  # not a word, but a text without blanks
             end += bisect_right(range(end + 1, over), room, key=size)
         return cut(end)
 
 
 @dataclass(slots=True)
 class Fit:
-    """How many tokens prompts may have, and which of them had more.
+    """The limit of tokens of prompts, and a record of the prompts that exceeded it.
 
-    ``most`` is of a prompt and what follows it, any number where it is ``None``; ``kept`` are kept
-    for what follows: as many as the reference answer and its end have, where it is ``None``.
+    ``most`` limits prompt and continuation together (``None``: no limit). ``kept`` tokens are reserved
+    for the continuation (``None``: as many as the reference answer and its end have).
     """
 
     most: int | None = None
     kept: int | None = None
-    cut: set[int] = field(default_factory=set)  # places of prompts that lost of their context
-    forgot: set[int] = field(default_factory=set)  # that lost the oldest turns of a conversation
-    unfit: set[int] = field(default_factory=set)  # of those that are too long without any context
+    cut: set[int] = field(default_factory=set)  # indices of prompts with a shortened context
+    forgot: set[int] = field(default_factory=set)  # indices of those without their oldest turns
+    unfit: set[int] = field(default_factory=set)  # indices of those too long without any context
     seen: int = 0
 
     def __call__(
         self, prompts: Prompts, prompt: Prompt, tokens: list[int], follow: int
     ) -> list[int]:
-        """The tokens of a prompt that fits; none where it cannot."""
+        """Token ids of a prompt, shortened if necessary; empty if it cannot fit."""
         place, self.seen = self.seen, self.seen + 1
         room = (
             None if self.most is None else self.most - (follow if self.kept is None else self.kept)
@@ -113,10 +113,10 @@ class Fit:
 
 
 def in_chat(tokenizer: Any, turns: tuple[Turn, ...], **how: Any) -> str:
-    """Turns in the tokenizer's chat template, then the beginning of the model's unless it had the last.
+    """Turns in the tokenizer's chat template; the model's turn is begun unless it has the last one.
 
-    Where the template has no place for the system (Gemma's refuses it, others leave it out), what it
-    says stands before what the user says first.
+    If the template supports no system turn (Gemma's refuses it, others leave it out), its text comes
+    before the first user turn's.
     """
     from jinja2 import TemplateError
 

@@ -1,4 +1,4 @@
-"""Tokenised examples: what of a text the loss counts, and how they are padded into batches."""
+"""Tokenized examples: which tokens the loss counts, and how rows are padded into batches."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ from typing import Any
 from papertune.examples.control import Encoder
 
 MASKED = -100  # labels that no loss counts
-AT_ONCE = 1000  # texts tokenised together: what a tokenizer tells of them takes much memory
+AT_ONCE = 1000  # texts tokenized together; the tokenizer's output takes much memory
 
 Row = dict[str, list[int]]  # input_ids and labels of an example
-Encoded = tuple[list[int], list[int]]  # the tokens of a prompt, and of what follows it
+Encoded = tuple[list[int], list[int]]  # token ids of a prompt, and of its completion
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Tokenised examples, and how many of all were cut or rejected as too long.
+    """Tokenized examples, and the numbers of those cut or rejected as too long.
 
-    ``packed`` is the most tokens of a row that several of a batch share; ``None`` where each has
-    its own.
+    ``packed`` is the limit of tokens of a row that several examples share; ``None`` where each has
+    its own row.
     """
 
     rows: list[Row]
@@ -29,10 +29,10 @@ class Examples:
 
 
 def start_tokens(tokenizer: Any) -> list[int]:
-    """The tokens that the tokenizer's own encoding puts before a text.
+    """The tokens that the tokenizer puts before a text.
 
-    Of Llama, Gemma and Mistral it is the beginning-of-sequence token, without which they read
-    badly; of GPT-2 and Qwen there is none.
+    For Llama, Gemma and Mistral, this is the beginning-of-sequence token, without which they perform
+    badly; for GPT-2 and Qwen, there is none.
     """
     framed, plain = (
         tokenizer("a", add_special_tokens=special)["input_ids"] for special in (True, False)
@@ -42,7 +42,7 @@ def start_tokens(tokenizer: Any) -> list[int]:
 
 
 def shortened(tokenizer: Any, tokens: list[int], room: int) -> list[int]:
-    """The last ``room`` tokens, the first of them still those that the tokenizer begins with.
+    """The last ``room`` tokens, beginning with the tokenizer's start tokens where it has some.
 
     For texts without a question; prompts are cut by :class:`papertune.examples.prompts.Fit`.
     """
@@ -56,10 +56,10 @@ def shortened(tokenizer: Any, tokens: list[int], room: int) -> list[int]:
 def encode(
     tokenizer: Any, texts: Iterable[tuple[str, str]], start: list[int] | None = None
 ) -> Iterator[Encoded]:
-    """The tokens of (prompt, completion) texts, apart, as a model meets them when it answers.
+    """Token ids of (prompt, completion) texts, encoded separately, as when a model answers.
 
-    All of them are somebody's texts, see :mod:`papertune.examples.control`. ``start`` stands before
-    each prompt; :func:`start_tokens` unless it is given.
+    All texts are foreign, see :mod:`papertune.examples.control`. ``start`` comes before each prompt;
+    default: :func:`start_tokens`.
     """
     first, rest = start_tokens(tokenizer) if start is None else start, iter(texts)
     encoder = Encoder(tokenizer)
@@ -79,10 +79,10 @@ def labelled(
     loss: str = "completion",
     end: list[int] | None = None,
 ) -> Examples:
-    """Token ids and labels of encoded texts, each before its end tokens.
+    """Token ids and labels of encoded texts, each followed by the end tokens.
 
-    Those of more than ``max_length`` tokens lose the beginning of their prompt; one whose
-    completion alone is longer is rejected. A ``loss`` of ``completion`` masks the prompt.
+    A text of more than ``max_length`` tokens loses the beginning of its prompt; if its completion
+    alone is longer, it is rejected. A ``loss`` of ``completion`` masks the prompt.
     """
     rows: list[Row] = []
     cut = rejected = 0
@@ -108,8 +108,8 @@ def pad(
 ) -> dict[str, Any]:
     """A batch as tensors of shape (rows, longest row or ``length``), padded on the right.
 
-    ``only_needed`` adds ``logits_to_keep``, the number of last positions whose logits the loss
-    needs: most of the work of a small model is logits of prompts that no loss counts.
+    ``only_needed`` adds ``logits_to_keep``, the number of last positions whose logits the loss needs:
+    otherwise a small model spends most of its time on logits of prompts.
     """
     import torch
 
@@ -125,23 +125,23 @@ def pad(
         "attention_mask": (torch.arange(longest)[None, :] < lengths).long(),
     }
     # nothing predicts a first token, but the Trainer would count it in models whose loss it does not
-    # know by their name (GPT-2)
+    # recognise by name (GPT-2)
     batch["labels"][:, 0] = MASKED
     if only_needed:
         counted = (batch["labels"] != MASKED).any(dim=0).nonzero()
         first = int(counted[0]) if len(counted) else longest - 1
-        # the logits that predict a token stand one position before it
+        # the logits that predict a token are one position before it
         batch["logits_to_keep"] = min(longest, longest - first + 1)
     return batch
 
 
 def answer_loss(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
-    """Cross-entropy (nats per token) of the labels that the kept logits predict.
+    """Cross-entropy (nats per token) of the labels that the kept logits predict, a scalar tensor.
 
     Args:
         outputs: With ``logits`` of shape (rows, kept positions, vocabulary).
         labels: Of shape (rows, all positions).
-        num_items_in_batch: Labels of the whole update where gradients are accumulated.
+        num_items_in_batch: Number of labels of the whole update if gradients are accumulated.
     """
     from torch.nn.functional import cross_entropy
 

@@ -1,1 +1,1 @@
-"""Tells the questions of a study from others: TF-IDF and logistic regression."""
+"""A classifier that tells a study's questions from others: TF-IDF and logistic regression."""

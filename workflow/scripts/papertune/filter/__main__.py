@@ -1,6 +1,6 @@
-"""Asks a learned filter: ``python -m papertune.filter results/NAME/filter "question" …``.
+"""Apply a trained filter: ``python -m papertune.filter results/NAME/filter "question" …``.
 
-Without questions they are read from standard input, one a line. Each gives a line of JSON:
+Without questions, they are read from standard input, one per line. For each, a line of JSON is printed:
 ``{"question": …, "score": …, "related": …}``.
 """
 
@@ -16,10 +16,10 @@ from papertune.filter.load import Filter
 
 
 def main(arguments: list[str]) -> None:
-    """Answer on standard output, a question at a time."""
+    """Print a line of JSON for each question as soon as it is read."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m papertune.filter")
-    parser.add_argument("folder", help="results/NAME/filter")
-    parser.add_argument("question", nargs="*", help="none: standard input, one a line")
+    parser.add_argument("folder", help="the filter, results/NAME/filter")
+    parser.add_argument("question", nargs="*", help="default: standard input, one per line")
     asked = parser.parse_args(arguments)
     chosen = Filter.load(asked.folder)
     sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
@@ -27,12 +27,12 @@ def main(arguments: list[str]) -> None:
     for question in map(whole, questions):
         [score] = chosen.scores([question])
         said = {"question": question, "score": round(float(score), 6)}
-        # what strangers ask may be made for a terminal: nothing but ASCII is printed
+        # questions of strangers may contain terminal escapes: only ASCII is printed
         print(json.dumps({**said, "related": bool(score >= chosen.threshold)}), flush=True)
 
 
 if __name__ == "__main__":
     try:
         run_command(main)
-    except BrokenPipeError:  # who reads has heard enough
+    except BrokenPipeError:  # the reader of the output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

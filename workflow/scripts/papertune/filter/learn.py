@@ -1,12 +1,11 @@
-"""Learning the filter, and what it is worth where it had not been.
+"""Train the filter, and measure it by nested cross-validation.
 
-Folds are of documents (of a table, of its groups or rows), so that no question is judged by what was
-learned from another one about the same document. A filter has as many members as there are folds, each
-learned without one of them, and its threshold comes from what each member says of the fold that it does
-not know. So the threshold is one of scores like those that new questions get: a filter that was learned
-from all questions at once scores on another scale, and a threshold from its folds' filters lets through
-too much. What a filter is worth is measured the same way once more: on each fold, by a filter whose
-members and threshold were made of the other folds alone.
+Folds consist of documents (of a table: groups or rows), so no question is judged by a member that was
+trained on another question about the same document. A filter has one member per fold, trained without
+this fold, and its threshold comes from the scores of each member on its held-out fold. Such scores are
+on the scale of those of new questions. A filter trained on all questions at once scores on another
+scale, and a threshold from cross-validation would let too much through. The quality is measured in an
+outer loop: on each fold, with members and a threshold from the other folds alone.
 """
 
 import logging
@@ -35,11 +34,11 @@ from papertune.study import versions
 
 log = logging.getLogger("papertune")
 
-RARE = 2  # questions that have a term; what fewer have is not looked at
+RARE = 2  # least number of questions with a term; rarer terms are ignored
 STRENGTH = 1.0  # inverse of the penalty on squared weights
-STEPS = 1000  # of the solver, at most
-MIDDLE = 0.5  # of scores; the threshold that is measured beside the chosen one
-SHOWN = 15  # terms of each side that count most
+STEPS = 1000  # most iterations of the solver
+MIDDLE = 0.5  # a fixed threshold that is measured beside the chosen one
+SHOWN = 15  # terms of each class with the largest weights
 
 
 def learn_filter(
@@ -53,18 +52,18 @@ def learn_filter(
     documents: int,
     confidence: float,
 ) -> Filter:
-    """Learn a filter and write it into a folder, with ``judged.jsonl`` beside it.
+    """Train a filter and write it into a folder, with ``judged.jsonl`` beside it.
 
     Args:
         pairs: Files with the study's questions.
-        unrelated: Those that are none of its, as :func:`.questions.list_unrelated` writes them.
-        rejected: Where the questions stand that were not learned from, and why.
-        precision: The wanted share of related ones among questions that pass.
-        documents: How many each side has to have at least.
-        confidence: Of the intervals of what was measured.
+        unrelated: File of unrelated questions, as :func:`.questions.list_unrelated` writes it.
+        rejected: Output: questions that were left out of training, with reasons.
+        precision: The precision to reach: share of related questions among those that pass.
+        documents: Least number of documents of each class.
+        confidence: Confidence level of the intervals.
 
     Raises:
-        EvaluationError: a side has too few documents.
+        EvaluationError: a class has too few documents.
     """
     own, others, left = choose(related(pairs), read_records(unrelated, Asked))
     write_records(rejected, left)
@@ -72,14 +71,14 @@ def learn_filter(
     for which, some in (("the study", own), ("filter.against", others)):
         if (count := len({one.document for one in some})) < documents:
             raise EvaluationError(
-                f"questions of {which} are about {count} documents (or groups or rows), which is too "
-                f"few for {folds} folds",
+                f"questions of {which} are about {count} documents (or groups or rows), too few for "
+                f"{folds} folds",
                 where=str(folder),
-                hint=f"each side needs {documents}: name other questions in filter, or fewer folds",
+                hint=f"each side needs {documents}: name more questions in filter, or set fewer folds",
             )
     features = Features([one.question for one in every])
     numbers = np.unique([one.document for one in every], return_inverse=True)[1]
-    # sums of several threads round in another order each time
+    # with several threads, sums are rounded differently each time
     with threadpool_limits(1):
         scores, thresholds = judge(features, mine, numbers, precision, folds)
         members, own_scores = cross_fit(features, np.arange(len(every)), mine, numbers, folds)
@@ -106,7 +105,7 @@ def learn_filter(
     log.info("%d related and %d unrelated questions, %d left out", len(own), len(others), len(left))
     if not reached:
         log.warning(
-            "precision %g was never reached; the threshold is that of the highest", precision
+            "precision %g was never reached; the threshold is that of the highest one", precision
         )
     return made
 
@@ -114,9 +113,9 @@ def learn_filter(
 def choose(
     own: Iterable[Asked | Rejection], others: Iterable[Asked | Rejection]
 ) -> tuple[list[Asked], list[Asked], list[Rejection]]:
-    """Each question once and on one side; what is left out, and why.
+    """Deduplicate the questions within and across classes: related, unrelated, and left out.
 
-    The study has the first word: what it asks, or is about one of its documents, is not unrelated.
+    The study has priority: a question that it asks, or about one of its documents, is not unrelated.
     """
     left: list[Rejection] = []
     mine, said = _each_once(own, set(), set(), left)
@@ -130,7 +129,7 @@ def _each_once(
     documents: set[str],
     left: list[Rejection],
 ) -> tuple[list[Asked], set[str]]:
-    """The questions of a side, and their words; ``related`` and ``documents`` are the study's."""
+    """The kept questions of a class, and their words; ``related`` and ``documents`` are the study's."""
     kept, before = list[Asked](), set[str]()
     for one in found:
         if isinstance(one, Rejection):
@@ -154,11 +153,11 @@ def _each_once(
 def judge(
     features: "Features", mine: np.ndarray, documents: np.ndarray, precision: float, folds: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The score of each question by a filter that was made without its fold, and that one's threshold.
+    """Each question's score by a filter that was trained without its fold, and the filter's threshold.
 
     Args:
-        mine: Which of the questions are the study's, shape (questions,), as both results are.
-        documents: A number for each question's document.
+        mine: Whether each question is the study's, shape (questions,), like both results.
+        documents: A number for each question's document, shape (questions,).
     """
     scores, thresholds = np.zeros(len(mine)), np.zeros(len(mine))
     for rest, fold in split(documents, mine, folds):
@@ -171,7 +170,7 @@ def judge(
 def cross_fit(
     features: "Features", rows: np.ndarray, mine: np.ndarray, documents: np.ndarray, folds: int
 ) -> tuple[list["Member"], np.ndarray]:
-    """A member for each fold of some questions, and each one's score by that which does not know it."""
+    """A member per fold of the questions in ``rows``, and their scores when held out, shape (rows,)."""
     members, scores = [], np.zeros(len(rows))
     for some, held in split(documents[rows], mine[rows], folds):
         members.append(member := features.fit(rows[some], mine))
@@ -182,7 +181,7 @@ def cross_fit(
 def split(
     documents: np.ndarray, mine: np.ndarray, folds: int
 ) -> Iterable[tuple[np.ndarray, np.ndarray]]:
-    """Places of the rest and of the fold, by documents; each fold has its share of either side."""
+    """Indices of the rest and of each fold, grouped by document; each fold has both classes."""
     fold = np.zeros(len(documents), np.int64)
     for side in (mine, ~mine):
         places = np.flatnonzero(side)
@@ -194,10 +193,10 @@ def split(
 
 
 def threshold(scores: np.ndarray, mine: np.ndarray, precision: float) -> tuple[float, bool]:
-    """The threshold of the highest recall whose precision is as wanted, and whether there is one.
+    """The threshold with the highest recall at this precision, and whether the precision is reached.
 
-    Where there is none it is one of the highest precision; of several it is the highest. It stands
-    midway between the last score that passes and the next one.
+    If it is not reached, the threshold is that of the highest precision; of several, the highest one.
+    It lies midway between the last score that passes and the next one.
     """
     order = np.argsort(-scores, kind="stable")
     ordered, right = scores[order], np.cumsum(mine[order])
@@ -213,7 +212,7 @@ def threshold(scores: np.ndarray, mine: np.ndarray, precision: float) -> tuple[f
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A logistic regression on the TF-IDF of terms, by their ``places`` among all terms."""
+    """A logistic regression on the TF-IDF of terms; ``places`` are their indices among all terms."""
 
     places: np.ndarray
     idf: np.ndarray
@@ -222,7 +221,7 @@ class Member:
 
 
 class Features:
-    """How often each question has each term; terms are counted once, for all folds."""
+    """Counts of each term in each question, computed once for all folds."""
 
     def __init__(self, questions: Sequence[str]) -> None:
         counter = CountVectorizer(analyzer=terms)
@@ -230,13 +229,13 @@ class Features:
         self.terms: list[str] = counter.get_feature_names_out().tolist()
 
     def weighted(self, rows: np.ndarray, places: np.ndarray, idf: np.ndarray) -> Any:
-        """TF-IDF of questions by terms, each question of length 1; the term's count by its logarithm."""
+        """TF-IDF, a sparse matrix (rows, places): 1 + ln(count), each row scaled to length 1."""
         values = self.counts[rows][:, places].astype(np.float64)
         values.data = 1 + np.log(values.data)
         return normalize(values @ sparse.diags_array(idf))
 
     def fit(self, rows: np.ndarray, mine: np.ndarray) -> Member:
-        """Terms, their IDF and their weights, from some of the questions and nothing else."""
+        """A member trained on some of the questions: its terms, their IDF and weights."""
         frequency = np.asarray((self.counts[rows] > 0).sum(axis=0)).ravel()
         places = np.flatnonzero(frequency >= RARE)
         idf = np.log((1 + len(rows)) / (1 + frequency[places])) + 1
@@ -245,7 +244,7 @@ class Features:
         return Member(places, idf, model.coef_[0], float(model.intercept_[0]))
 
     def log_odds(self, member: Member, rows: np.ndarray) -> np.ndarray:
-        """What a member says of some of the questions; -inf where it knows none of their terms."""
+        """A member's log-odds of some questions, shape (rows,); -inf if it knows none of their terms."""
         values = self.weighted(rows, member.places, member.idf)
         known = np.diff(values.indptr) > 0
         return np.where(known, values @ member.weights + member.bias, -np.inf)
@@ -253,7 +252,7 @@ class Features:
     def filter_of(
         self, members: Sequence[Member], chosen: float, about: Mapping[str, Any]
     ) -> Filter:
-        """The members as one filter; a term that one of them does not know has no weight in it."""
+        """The members as one filter; terms that a member does not know have weight 0 in it."""
         places = np.unique(np.concatenate([one.places for one in members]))
         idf, weights = np.zeros((2, len(members), len(places)))
         for number, one in enumerate(members):
@@ -271,7 +270,7 @@ class Features:
 
 
 def _measured(judged: Sequence[Judged], confidence: float) -> dict[str, Any]:
-    """What was measured by the chosen thresholds, and by the middle of the scores."""
+    """The measures with the chosen thresholds, and with :data:`MIDDLE`."""
     documents = [one.document for one in judged]
     mine = np.array([one.related for one in judged])
     scores = np.array([one.score for one in judged])

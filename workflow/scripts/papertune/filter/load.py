@@ -1,7 +1,7 @@
-"""A learned filter: what it reads of a question, and how it is kept without any pickle.
+"""A trained filter: its features of a question, and its files, without any pickle.
 
-A folder has ``filter.safetensors`` (the numbers) and ``filter.json`` (the terms in the order of these,
-the threshold, and how it was learned and how well it did). Nothing but numpy is needed to ask it.
+A folder has ``filter.safetensors`` (the numbers) and ``filter.json`` (the terms in the same order, the
+threshold, the settings and the measures). Applying a filter needs only numpy.
 """
 
 import math
@@ -24,36 +24,36 @@ from papertune.leakage.texts import words
 from papertune.owned import anybodys
 from papertune.study import versions
 
-FORMAT = 1  # of the two files
+FORMAT = 1  # version of the two files
 JSON, NUMBERS = "filter.json", "filter.safetensors"
 
 
 def terms(text: str) -> list[str]:
-    """The words of a text, in lower case and one spelling, and its pairs of neighbouring words."""
+    """The words of a text, normalised and in lower case, and its pairs of neighbouring words."""
     said = words(text)
     return said + [" ".join(pair) for pair in pairwise(said)]
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Says of a question whether it is one of the study's kind.
+    """Decides whether a question is of the study's kind.
 
-    Its members are logistic regressions on TF-IDF, learned with both sides of equal weight. The score is
-    the logistic function of their mean log-odds, 0 to 1; a question passes from ``threshold`` on.
+    Its members are logistic regressions on TF-IDF, trained with equal weight of both classes. The score
+    is the logistic function of their mean log-odds, 0 to 1; a question passes from ``threshold`` on.
     """
 
     vocabulary: Sequence[str]  # the terms
     idf: (
         np.ndarray
-    )  # (members, terms): ln((1 + n) / (1 + df)) + 1; 0 of a term that one does not know
+    )  # (members, terms): ln((1 + n) / (1 + df)) + 1; 0 for a term that a member does not know
     weights: np.ndarray  # (members, terms)
     bias: np.ndarray  # (members,)
     threshold: float
-    about: Mapping[str, Any]  # how it was learned, and how well it did where it had not been
+    about: Mapping[str, Any]  # settings of its training, and measures on held-out questions
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """The filter of a folder.
+        """Load the filter of a folder.
 
         Raises:
             RecordError: there is none, or its files do not fit together.
@@ -66,18 +66,18 @@ class Filter:
             said = getattr(error, "strerror", None) or error
             raise _broken(folder, f"no filter that can be read ({said})") from None
         if not isinstance(about, dict) or about.get("format") != FORMAT:
-            raise _broken(folder, f"{JSON} is none of a filter")
+            raise _broken(folder, f"{JSON} is not a filter's")
         if about.get("version") != versions.FILTER:
-            raise _broken(folder, "the filter is of a version that reads questions otherwise")
+            raise _broken(folder, "the filter is of a version with other features of questions")
         if about.get("numbers") != file_digest(Path(folder, NUMBERS)):
             raise _broken(folder, f"{NUMBERS} is not the one that {JSON} was written with")
         vocabulary, threshold = about.pop("vocabulary", None), about.get("threshold")
         if not (isinstance(vocabulary, list) and all(isinstance(t, str) for t in vocabulary)):
-            raise _broken(folder, "its vocabulary is no list of terms")
+            raise _broken(folder, "its vocabulary is not a list of terms")
         if len(set(vocabulary)) < len(vocabulary):
             raise _broken(folder, "its vocabulary has a term twice")
         if not isinstance(threshold, float) or not 0 <= threshold <= 1:
-            raise _broken(folder, "its threshold is no number from 0 to 1")
+            raise _broken(folder, "its threshold is not a number from 0 to 1")
         members = numbers.get("bias", np.zeros(0)).size
         shapes = dict.fromkeys(("idf", "weights"), (members, len(vocabulary))) | {
             "bias": (members,)
@@ -127,7 +127,7 @@ class Filter:
         values = (1 + np.log(frequency)) * self.idf[:, places]
         length = np.sqrt((values**2).sum(axis=1))
         said = (values * self.weights[:, places]).sum(axis=1)
-        # nothing speaks for a text of which a member knows no term
+        # a text without any term that a member knows has log-odds -inf
         odds = np.divide(said, length, out=np.full_like(said, -np.inf), where=length > 0)
         return 0.5 + 0.5 * math.tanh(float((odds + self.bias).mean()) / 2)  # the logistic function
 

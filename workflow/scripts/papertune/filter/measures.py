@@ -1,9 +1,9 @@
-"""How well a filter tells: precision, recall and F1 of "related", with intervals over documents.
+"""Quality of a filter: precision, recall and F1 of "related", with confidence intervals over documents.
 
-Each is a ratio of sums over documents. Its standard error is the jackknife's over documents, as questions of
-one hang together (Davison and Hinkley 1997, section 2.7). Ratios near 0 and 1 have no symmetrical
-interval: it is Wilson's (1927), with as many questions as independent ones with that error would be
-(Korn and Graubard 1998), and a t of the documents in the place of the normal.
+Each is a ratio of sums over documents. Its standard error is the jackknife's over documents, as questions
+about one document are correlated (Davison and Hinkley 1997, section 2.7). Ratios near 0 and 1 need an
+asymmetric interval: Wilson's (1927), with the effective number of questions for that error (Korn and
+Graubard 1998), and a t quantile by documents instead of the normal one.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import numpy as np
 
 from papertune.study.settings import QuestionFilter
 
-# what a ratio counts above and below its line, of (true, false positives; false, true negatives)
+# weights in numerator and denominator of (true positives, false positives, false and true negatives)
 RATIOS = {
     "precision": ((1, 0, 0, 0), (1, 1, 0, 0)),
     "recall": ((1, 0, 0, 0), (1, 0, 1, 0)),
@@ -24,18 +24,18 @@ RATIOS = {
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A value from 0 to 1 and its interval; None where nothing says anything about it."""
+    """A value from 0 to 1 and its interval; None where there are no data for it."""
 
     value: float | None
     low: float | None = None
     high: float | None = None
-    documents: int = 0  # that say something about it
+    documents: int = 0  # number of documents with data for it
 
 
 def measured(
     documents: Sequence[str], related: np.ndarray, passes: np.ndarray, confidence: float
 ) -> dict[str, Measure]:
-    """Name → measure, of questions by document, what they are and what the filter takes them for."""
+    """Name → measure, from each question's document, true class and predicted class."""
     place = np.unique(np.array(documents, dtype=str), return_inverse=True)[1]
     kinds = (related & passes, ~related & passes, related & ~passes, ~related & ~passes)
     counts = np.stack([np.bincount(place, weights=kind) for kind in kinds], axis=1)
@@ -48,7 +48,7 @@ def measured(
 def ratio(above: np.ndarray, below: np.ndarray, confidence: float) -> Measure:
     """The ratio of two sums over documents, shape (documents,) each, ``above`` at most ``below``.
 
-    There is no interval where fewer than ten documents count.
+    There is no interval with fewer than ten documents.
     """
     from scipy import stats
 
@@ -61,7 +61,7 @@ def ratio(above: np.ndarray, below: np.ndarray, confidence: float) -> Measure:
         return Measure(value, documents=count)
     without = (above.sum() - above) / (total - below)
     square = (count - 1) / count * float(((without - without.mean()) ** 2).sum())
-    # where no document differs, each of them counts as one question
+    # if no documents differ, each counts as one question
     alike = value * (1 - value) / square if square > 0 and 0 < value < 1 else float(count)
     size = min(alike, total)
     t = float(stats.t.ppf(0.5 + confidence / 2, count - 1))

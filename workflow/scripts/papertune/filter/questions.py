@@ -1,4 +1,4 @@
-"""The questions that the filter is learned from: the study's, and others that are none of it."""
+"""The questions that train the filter: the study's, and unrelated ones."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -17,15 +17,15 @@ from papertune.study.settings.notation import nearest
 
 log = logging.getLogger("papertune")
 
-LONGEST = 10_000  # characters of a question; what is longer is no question
+LONGEST = 10_000  # most characters of a question; longer texts are rejected
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A question.
 
-    Those of one ``document`` hang together: of a table's row that is what its group column has, else
-    the row itself.
+    Questions with the same ``document`` stay in one fold; for a table, it is the value in the group
+    column, else the row.
     """
 
     id: str
@@ -35,7 +35,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A question, and what a filter said of it that was learned without its fold."""
+    """A question, and the score and threshold of a filter that was trained without its fold."""
 
     id: str
     document: str
@@ -46,7 +46,7 @@ class Judged:
 
     @property
     def passes(self) -> bool:
-        """Whether it is taken for one of the study's."""
+        """Whether the filter takes it for one of the study's."""
         return self.score >= self.threshold
 
 
@@ -57,16 +57,16 @@ def list_unrelated(
     rejected: str | Path,
     pairs: str | Path = "",
 ) -> int:
-    """Write the questions that are none of the study's, and what is no question and why.
+    """Write the unrelated questions, and the rejected rows with reasons.
 
     Args:
-        pairs: The file of another experiment's pairs, where they are those.
+        pairs: The file of another experiment's pairs, if the questions come from there.
 
     Returns:
-        How many questions there are.
+        The number of questions.
 
     Raises:
-        CollectError: the table cannot be read or has no such column, or no question is in it.
+        CollectError: the table cannot be read, or has no such column or no question.
         RecordError: the file of pairs cannot be read.
     """
     left: list[Rejection] = []
@@ -76,13 +76,13 @@ def list_unrelated(
     log.info("%d questions, %d rows without one", count, len(left))
     if not count:
         said = f"; the first row: {left[0].key}: {left[0].detail}" if left else ""
-        hint = "look at column and where of filter.against"
+        hint = "check column and where of filter.against"
         raise CollectError(f"no question in it{said}", where=_place(against, pairs), hint=hint)
     return count
 
 
 def related(files: Iterable[str | Path]) -> Iterator[Asked | Rejection]:
-    """The questions of files of pairs; one that goes on from another says too little by itself."""
+    """The questions of files of pairs; follow-ups are rejected, as they say too little by themselves."""
     for path in files:
         for pair in read_pairs(path):
             if pair.before:

@@ -1,1 +1,1 @@
-"""What writes pairs about documents, and how what was written is read and judged."""
+"""Generators: writing pairs about documents, and reading and checking what was written."""

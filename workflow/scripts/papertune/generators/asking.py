@@ -1,9 +1,9 @@
-"""Asking a generator about documents: every batch is in the store before the next is waited for.
+"""Ask a generator about documents, and store every batch before waiting for the next one.
 
-What a model wrote is kept as it is (stage ``synthesize``): reading and checking can be improved
-without asking again. What was kept and rejected of it is kept as well (stage ``pairs``), so that a
-document is read and checked once. Each attempt at a document is one item of both. What rules write
-is cheap to make again and is only in the second.
+A model's raw output is stored (stage ``synthesize``), so that reading and checking can be improved
+without asking again. The kept and rejected pairs are stored, too (stage ``pairs``), so that an output is
+read and checked once. Each attempt at a document is one item of both. The output of rules, which is
+cheap to make again, is only in the second.
 """
 
 import logging
@@ -38,29 +38,29 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where a document of the split stands, in the order of the output: memory holds no texts."""
+    """The position of a document in its file, ordered as in the output; texts stay on disk."""
 
     year: int
     id: str
-    key: str  # the digest of what a generator sees of it
+    key: str  # digest of the fields that a generator sees
     path: Path
     offset: int
 
     def document(self) -> Document:
-        """Read it."""
+        """Read the document."""
         return from_dict(Document, object_at(self.path, self.offset))
 
     def item(self, attempt: int, candidate: int = 1) -> str:
-        """The store's key of an attempt at it, and of what was written in it as one of several."""
+        """The store's key of an attempt at the document, or of one candidate of that attempt."""
         return f"{self.key}/{attempt}" + (f".{candidate}" if candidate > 1 else "")
 
 
-Asked = tuple[Place, int]  # a document, and which of the candidates for its pairs is written
+Asked = tuple[Place, int]  # a document, and the number of the candidate
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """What the store has of what a model wrote, as :class:`papertune.generators.backends.Written`."""
+    """A stored raw output of a model; see :class:`papertune.generators.backends.Written`."""
 
     document: str
     text: str
@@ -71,7 +71,7 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Reply(Raw):
-    """What it has of what a service wrote: earlier versions kept refusals, which are none."""
+    """A stored raw output of a service; items with an error, from earlier versions, are ignored."""
 
     error: Literal[""] = ""
 
@@ -79,8 +79,8 @@ class Reply(Raw):
 def places_of(
     files: list[Path], mine: SplitOf, taken_out: Collection[str] = ()
 ) -> tuple[list[Place], list[Rejection]]:
-    """The split's documents in the order of the output, but for those that left it (ids), and those
-    that came twice.
+    """The split's documents in the order of the output, without those in ``taken_out`` (ids), and
+    rejections of repeated ones.
     """
     found: dict[str, Place] = {}
     repeated = []
@@ -92,48 +92,46 @@ def places_of(
             if one.id in found:
                 repeated.append(Rejection("synthesize", one.id, "repeated_document", where))
                 continue
-            # a question, and turns, only where there are some, so that keys stay
+            # question and turns only if there are any, so that the keys of other documents stay valid
             seen = [one.id, one.title, one.text, *filter(None, [one.question, one.turns])]
             found[one.id] = Place(one.year, one.id, digest(seen), path, offset)
     return sorted(found.values()), repeated
 
 
 class Writer(BaseModel):
-    """A generator as an experiment has it; other processes get it as JSON."""
+    """A generator of an experiment; other processes get it as JSON."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str  # in the experiment
     generator: Generator
     prompt: str = ""  # the text of the prompt template (``title``, ``text``, ``pairs``)
-    instruction: str = ""  # goes into every pair
-    folder: Path | None = None  # where the model of a ``transformers`` generator lies
-    held_out: HeldOut | None = (
-        None  # which pairs about training documents are taken; all where None
-    )
+    instruction: str = ""  # the instruction of every pair
+    folder: Path | None = None  # the folder of a ``transformers`` generator's model
+    held_out: HeldOut | None = None  # which pairs about training documents are taken; None: all
 
     @property
     def attempts(self) -> int:
-        """How often a document may be asked about."""
+        """The number of attempts at a document."""
         return getattr(self.generator, "attempts", 1)
 
     @property
     def candidates(self) -> int:
-        """How many texts are written each time."""
+        """The number of texts per attempt."""
         return getattr(self.generator, "candidates", 1)
 
 
 def asking_identity(generator: Generator, prompt: str) -> dict[str, Any]:
-    """What a raw output depends on beside its backend's version, and not what only judges it."""
+    """What a raw output depends on besides the backend's version; without settings of checking."""
     settings = generator.identity()
-    # how a text is read and judged; each attempt and candidate is for itself
+    # used in reading and checking; attempts and candidates are independent of each other
     for name in ("grounding", "attempts", "candidates"):
         settings.pop(name, None)
     return {"generator": settings, "prompt": prompt, "version": versions.ASK}
 
 
 def checking_identity(generator: Generator, prompt: str) -> dict[str, Any]:
-    """What pairs that are kept depend on beside the backend's version."""
+    """What the kept pairs depend on besides the backend's version."""
     settings = generator.identity()
     settings.pop("attempts", None)
     version = [versions.ASK, versions.SYNTHESIZE]
@@ -141,7 +139,7 @@ def checking_identity(generator: Generator, prompt: str) -> dict[str, Any]:
 
 
 class Asking:
-    """One writer, asked in this process or in several; ``what`` names it in the log."""
+    """Asks one writer, in this process or in several; ``what`` names it in the log."""
 
     def __init__(self, writer: Writer, store: Path, what: str, threads: int) -> None:
         self.writer, self.root, self.what, self.threads = writer, store, what, threads
@@ -156,11 +154,11 @@ class Asking:
             of_service = isinstance(generator, OpenAIGenerator) and not generator.has_folder
             kind = Reply if of_service else Raw
             self.raw = Store(store, "synthesize", asking, kind)
-        self.failed: dict[str, str] = {}  # errors that the next run may not meet: not stored
+        self.failed: dict[str, str] = {}  # transient errors, which are not stored
         self.refused: set[str] = set()  # documents that are not asked about again in this run
 
     def missing(self, places: Iterable[Place], attempt: int) -> list[Place]:
-        """Those that the generator was not asked about in this attempt, nor in a later one."""
+        """The documents without a finished attempt of this number or a later one."""
         attempts = range(attempt, self.writer.attempts + 1)
 
         def is_done(place: Place) -> bool:
@@ -180,11 +178,11 @@ class Asking:
         return [place.item(attempt, one) for one in range(1, self.writer.candidates + 1)]
 
     def ask(self, places: list[Place], attempt: int, shards: int) -> int:
-        """Ask about those of the places that are missing; returns how many texts are asked for.
+        """Ask about the missing documents; returns the number of requested texts.
 
-        Batches are cut from all documents of the attempt, so that a resumed run has those of an
-        unbroken one. A model that runs here is asked by at most ``shards`` processes. Raises as the
-        backend does, and where the job is asked to stop; finished batches are in the store.
+        Batches are cut from all documents of the attempt, so a resumed run has the same batches. A
+        model that runs here is asked by at most ``shards`` processes. Raises as the backend, or
+        Interrupted; finished batches are in the store.
         """
         stopping.check()
         raw, candidates = self.raw or (), range(1, self.writer.candidates + 1)
@@ -211,7 +209,7 @@ class Asking:
         return len(missing)
 
     def write(self, batches: Iterable[list[Asked]], attempt: int, count: int) -> None:
-        """Ask about batches as they are, in this process; ``count`` is of what is asked for."""
+        """Ask about these batches in this process; ``count`` is the number of requested texts."""
         written = (self.backend.write(self._requests(batch, attempt)) for batch in batches)
         stored = self._stored(chain.from_iterable(written))
         for batch in progress(stored, count, self.what, size=len):
@@ -222,7 +220,7 @@ class Asking:
                     )
 
     def check(self, places: Iterable[Place], attempt: int) -> None:
-        """Read and check what was written and was not checked before."""
+        """Read and check the raw outputs that were not checked before."""
         assert self.raw is not None
         left = [
             (place.item(attempt), place)
@@ -246,7 +244,7 @@ class Asking:
                 self.checked.add(judged)
 
     def result(self, place: Place, attempt: int) -> dict[str, Any]:
-        """What an attempt gave, as :func:`papertune.generators.choosing.choose` says it."""
+        """The result of an attempt; see :func:`papertune.generators.choosing.choose`."""
         item = place.item(attempt)
         if item in self.checked:
             return dict(self.checked.get(item))
@@ -254,7 +252,7 @@ class Asking:
         return {"kept": [], "rejected": [], "why": [*whys, "not asked"][0], "failed": bool(whys)}
 
     def sent(self, place: Place, attempt: int, candidate: int) -> dict[str, Any] | None:
-        """The decoding as it was sent, where that is not what the settings say."""
+        """The decoding as it was sent, if it differs from the settings; else None."""
         item, raw = place.item(attempt, candidate), self.raw
         return raw.get(item).get("sent") if raw is not None and item in raw else None
 
@@ -294,7 +292,7 @@ class Asking:
 def write_batches(
     batches: list[Any], *, writer: dict[str, Any], attempt: int, store: str, what: str, threads: int
 ) -> None:
-    """Ask a model that runs here about batches of documents: what one process of several does."""
+    """Ask a model on this machine about batches of documents, as one of several processes."""
     places = TypeAdapter(list[list[Asked]]).validate_python(batches)
     asking = Asking(Writer.model_validate(writer), Path(store), what, threads)
     asking.write(places, attempt, sum(map(len, batches)))

@@ -1,4 +1,4 @@
-"""What a backend takes and gives, and those without a model: rules, and pairs of the source."""
+"""The interface of backends, and the backend without a model: rules, and pairs of the source."""
 
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from papertune.study.settings import Decoding, Generator
 
 BATCH = 64  # documents per append to the store
 RETRY_TEMPERATURE = 0.7
-CANDIDATE_SEEDS = 1000  # between two candidates; an attempt takes one
+CANDIDATE_SEEDS = 1000  # distance of the seeds of two candidates; attempts are one apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came back for one request.
+    """The output for one request.
 
-    Either ``text`` as the model wrote it (``cut`` where it ran into the token limit), or ``pairs``
-    from a backend that needs no reading, or ``error``. An error that the request has by itself,
-    whoever is asked, is ``lasting`` and goes to the store; after another one the next run asks
-    again, and this one only if the model ``answered``, of no use: another attempt may be better.
+    Either ``text`` as the model wrote it (``cut`` if it reached the token limit), or ``pairs`` from a
+    backend that needs no reading, or ``error``. An error of the request itself, such as a prompt that is
+    too long, is ``lasting`` and stored. After any other error, the next run asks again. This run asks
+    again only if the model ``answered`` (without a usable answer), as another attempt may succeed.
     """
 
     request: Request
@@ -46,14 +46,14 @@ class Written:
     error: str = ""
     lasting: bool = False
     answered: bool = False
-    sent: dict[str, Any] | None = None  # the decoding as it was sent, where a server takes no other
+    sent: dict[str, Any] | None = None  # the decoding as sent, if the server required changes
 
 
 class Backend:
-    """Takes requests as it can use them; loads and connects nothing before the first one.
+    """Answers requests; loads and connects nothing before the first one.
 
-    ``folder`` is where a ``transformers`` generator's model lies. Raises a GeneratorError where the
-    settings cannot work on this machine.
+    ``folder`` has the model of a ``transformers`` generator. Raises GeneratorError if the settings
+    cannot work on this machine.
     """
 
     def __init__(self, settings: Any, *, folder: Path | None, threads: int) -> None:
@@ -67,7 +67,7 @@ class Backend:
         return {}
 
     def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
-        """Batches as they finish, in any order; every request comes back exactly once.
+        """Yield batches as they finish, in any order; every request comes back exactly once.
 
         Raises:
             GeneratorError: no request can be answered (a dead server, a missing model).
@@ -77,21 +77,21 @@ class Backend:
     def cut(
         self, requests: Iterable[Request], wanted: Container[str]
     ) -> Iterable[list[str]] | None:
-        """The keys of the batches to :meth:`write`, of a model whose batches processes can share.
+        """The keys of the batches for :meth:`write`; None if processes cannot share the batches.
 
-        Batches of the wanted are those of all requests, less the others.
+        Batches are cut from all requests, then reduced to the wanted ones.
         """
         return None
 
     def close(self) -> None:
-        """Nothing more is asked: end what was started."""
+        """End what was started, after the last request."""
 
 
 class DirectBackend(Backend):
-    """Needs no model: the built-in rules, or a document's own question with its text as the answer."""
+    """The built-in rules, or a document's own question with its text as answer; needs no model."""
 
     def version(self, store: Path | None = None) -> dict[str, Any]:
-        """The version of the rules: other rules write other pairs."""
+        """The version of the rules; empty for pairs of the source."""
         return {"rules": versions.RULES} if self.settings.backend == "rules" else {}
 
     def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
@@ -115,10 +115,10 @@ def open_backend(generator: Generator, *, folder: Path | None, threads: int) -> 
 
 
 def decoding_of(decoding: Decoding, attempt: int, candidate: int = 1) -> Decoding:
-    """The decoding of an attempt: asked again, a model must not repeat what gave nothing.
+    """The decoding of an attempt, different from that of earlier ones, which gave no pairs.
 
-    Later ones have another seed and some temperature: greedy decoding would write the same again. The
-    candidates of an attempt have seeds far from those of others.
+    Later attempts have another seed and a temperature above 0, as greedy decoding would repeat itself.
+    The seeds of candidates are far apart.
     """
     seed = decoding.seed + attempt - 1 + CANDIDATE_SEEDS * (candidate - 1)
     warm = decoding.temperature if attempt == 1 else max(decoding.temperature, RETRY_TEMPERATURE)

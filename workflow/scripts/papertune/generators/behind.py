@@ -1,4 +1,4 @@
-"""What stands behind the bracket of a pair, or the quote of a text: more of its answer, or a remark."""
+"""Text after the end of a JSON value or string: a continued answer, or a remark of the writer."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from papertune.generators.plain_text import Pairs
 from papertune.generators.remarks import is_remark
 
 _CLOSED = re.compile(r"[\s\]}),;`]*+(?:~~~)?\s*+")
-_SAME_LINE = re.compile(r"[ \t\]}),;]*+[a-z]")  # no remark begins so
+_SAME_LINE = re.compile(r"[ \t\]}),;]*+[a-z]")  # no remark begins like this
 _MARKED = re.compile(r"[-*•#_\s]*+(?:\d{1,2}[.)]\s++)?[*_]*+")
 _POINT = re.compile(r"(?:[-*•–]|\(?(?:\d{1,2}|[a-h])[.)])[ \t]++(?=\S)")
 _ADDS = re.compile(
@@ -17,28 +17,28 @@ _ADDS = re.compile(
     r"|(?:Additionally|Also|Besides|Furthermore|In addition|Moreover|Second(?:ly)?|Third(?:ly)?|Finally),"
 )
 
-# behind a text that was taken for a whole string: more words, or a strange name with no value of JSON
+# after an apparently whole string: more words, or an unknown name without a JSON value
 _GOES_ON = re.compile(
     r"""["'”]?(?:[ \t]*+\w|\s*+[}\]][ \t]*+[a-z])|["'”]?[}\]]*+,[ \t]++\w++[ \t]++[\w"']|[ \t]++["'”]\w"""
     r"""|["'”]?,\s*+["'“](?!(?:question|answer|source|evidence|explanation|difficulty|type|context)\b)"""
     r"""[^"'\n]{1,80}["'”]\s*+:\s*+(?![\[{"'“\d-]|\w++\s*+[,}\n])\S"""
 )
-_NAME = re.compile(r"""["'](?:question|answer)["']\s*+:""")  # of the next text
+_NAME = re.compile(r"""["'](?:question|answer)["']\s*+:""")  # the name of the next string
 _ESCAPED = re.compile(r"""\\(["'\\/])""")
-_LOOKED_FOR = 15  # characters of a text's beginning and of its end
+_LOOKED_FOR = 15  # characters of a text's beginning and end that are searched for
 
 
 def of_repaired(pairs: Pairs, source: str) -> Pairs:
-    """The pairs of a value that was no JSON, with dots behind an answer where one text is not whole.
+    """The pairs of a repaired JSON value, with dots after an answer if a text of its pair is cut.
 
-    Quotes and brackets inside a text look like its end; what stands around them tells that they are not.
+    Quotes and brackets inside a text look like its end; the text around them shows that they are not.
     """
     source = _ESCAPED.sub(r"\1", source)
     return [(q, a if _is_whole(q, source) and _is_whole(a, source) else f"{a} …") for q, a in pairs]
 
 
 def _is_whole(text: str, source: str) -> bool:
-    """Whether a text stands once in its source with nothing that belongs to it before or behind."""
+    """Whether a text is complete in its source: nothing right before or after it belongs to it."""
     before = [source[place - 1 : place] for place in _places(text[:_LOOKED_FOR], source)]
     tail = text[-_LOOKED_FOR:]
     behind = [_GOES_ON.match(source, place + len(tail)) for place in _places(tail, source)]
@@ -54,11 +54,11 @@ def _places(part: str, source: str) -> Iterator[int]:
 
 
 def with_rest(pairs: Pairs, behind: str, *, more: bool = False) -> Pairs:
-    """The pairs of a JSON value, the last with what its answer goes on in ``behind`` the value.
+    """The pairs of a JSON value; the last answer may continue in ``behind``, the text after the value.
 
-    Points of a list that the answer announces are of it. Where else a list or a sentence goes on, it
-    is not certain where the answer ends: it gets dots, as one without an end. A remark of the writer's
-    ("I hope this helps!") does nothing, nor does a heading where ``more`` values follow.
+    Items of a list that the answer announces belong to it. If another list or sentence follows, the end
+    of the answer is uncertain, so it gets dots, as an unfinished one. A remark of the writer ("I hope
+    this helps!") is ignored, as is a heading if ``more`` values follow.
     """
     rest = _CLOSED.sub("", behind, count=1)
     if not pairs or not rest:
@@ -82,7 +82,7 @@ def with_rest(pairs: Pairs, behind: str, *, more: bool = False) -> Pairs:
 
 
 def _before_heading(rest: str) -> str:
-    """What stands between two values, without what leads to the second: "2. Pair:", "**Pair 2**"."""
+    """Text between two values, without the heading of the second: "2. Pair:", "**Pair 2**"."""
     lines = rest.strip().removesuffix("```json").removesuffix("```").rstrip().split("\n")
     if lines[-1].endswith((":", "*")) or (len(lines) == 1 and _POINT.match(lines[0])):
         del lines[-1]

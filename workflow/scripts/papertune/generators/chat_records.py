@@ -1,4 +1,4 @@
-"""Datasets as records of a user and an assistant, in files of a given size, as trainers of others read."""
+"""Datasets as chat records (user and assistant), in files of a given size, for other trainers."""
 
 import json
 import logging
@@ -25,15 +25,15 @@ def write_chat_records(
 
     Args:
         splits: The dataset's files.
-        output: The folder; what an earlier one had is gone.
-        prompt: The template of what a model reads.
-        size: Records of a file, at most.
+        output: The folder; an earlier one is replaced.
+        prompt: The template of the prompt.
+        size: Most records per file.
 
     Returns:
-        Split → how many records it has.
+        Split → number of its records.
 
     Raises:
-        Interrupted: the job was asked to stop meanwhile; nothing is left.
+        Interrupted: the job was asked to stop; nothing is left.
     """
     counts = Counter[str]()
     with model_folder(output) as folder:
@@ -49,13 +49,13 @@ def write_chat_records(
 
 
 def chat_of(prompt: str, pair: Pair) -> dict[str, Any]:
-    """The messages of a pair: its prompt, filled, with the conversation before it, and its answer."""
+    """The messages of a pair: its filled prompt with the earlier conversation, and its answer."""
     said = [*answer_prompt(prompt, pair).turns, Turn("assistant", pair.answer)]
     return {"messages": [{"role": turn.role, "content": turn.text} for turn in said]}
 
 
 def _whole(pairs: Iterable[Pair]) -> Iterator[Pair]:
-    """The pairs but for those with which another goes on: a conversation is one record."""
+    """The pairs without those that a later pair continues, so that a conversation is one record."""
     for pair, after in pairwise(chain(pairs, [None])):
         if pair is None:
             return

@@ -1,4 +1,4 @@
-"""Which of the pairs about a document are kept, and why the others are not."""
+"""Check the pairs about a document: which are kept, and why the others are rejected."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +21,7 @@ from papertune.study.settings import Generator, SourceGenerator
 SHORTEST_QUESTION = 3  # words
 LONGEST_QUESTION = 100
 LONGEST_ANSWER = 1200
-LONGEST_WORD = 20  # characters, on average, so that one word is no way around the above
+LONGEST_WORD = 20  # average characters per word, so that long words do not evade these limits
 
 _REFUSAL = re.compile(
     r"^\W*+(?:(?:i['’]?m|i am|we are)?\s*+(?:very |really )?(?:sorry|unable|afraid)\b"
@@ -38,30 +38,30 @@ _REFUSAL = re.compile(
 
 
 _COUNT = "two|three|four|five|six|seven|eight|nine|ten|several|multiple|following"
-# ends of answers whose rest stands elsewhere, or was never written
+# ends of answers whose rest is elsewhere or was never written
 _UNFINISHED = re.compile(
     r"(?:[:：,，、;；…]|\.\.\.|\w\W++\w++\W++\w++\W++(?:such as|including|namely|e\.g\.|and|or|the))\s*+\Z"
-    r"|[:：]\n\(?(?:1|a)[.)]\s[^\n]*+\Z"  # the first of a list's items
+    r"|[:：]\n\(?(?:1|a)[.)]\s[^\n]*+\Z"  # only the first item of a list
     rf"|\b(?:{_COUNT})\b[^\n:]{{0,80}}s:\n(?![^\n]*(?:[,;]|\band\b))[^\n]++\Z"
     r"|[(（][^()（）[\]\n]*+(?<![.!?。！？])\Z",
     re.I,
 )
-_ENDS_OF_ANSWERS = 2_000  # characters that are looked at
+_ENDS_OF_ANSWERS = 2_000  # characters that are searched
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the store has of an attempt at a document, as :func:`judge` says it."""
+    """The stored result of an attempt at a document; see :func:`judge`."""
 
     document: str
     kept: Pairs
     rejected: Pairs
     why: str
-    chosen: list[dict[str, Any]] | None = None  # of candidates: see papertune.generators.choosing
+    chosen: list[dict[str, Any]] | None = None  # see papertune.generators.choosing
 
 
 def talks(generator: Generator, document: Document) -> bool:
-    """Whether a generator's pairs about a document are one conversation, in their order."""
+    """Whether a generator's pairs about a document are one conversation."""
     source = isinstance(generator, SourceGenerator)
     return bool(document.turns) if source else getattr(generator, "follow_ups", False)
 
@@ -75,20 +75,20 @@ def judge(
     """Read and check what a generator wrote about a document.
 
     Args:
-        generator: Its settings say how many pairs are kept, and how well they are grounded.
+        generator: Its settings give the number of pairs and the least grounding.
         written: ``pairs``, or a model's ``text`` and whether it is ``cut``, or a lasting ``error``.
-        document: What it is about.
+        document: The document.
         read: Reads the text, as :func:`papertune.generators.reading.pairs_in`.
 
     Returns:
-        ``document``, its id; ``kept`` pairs; (reason, detail) of those ``rejected``; ``why`` there
-        is no pair; where decoration was removed, ``chosen``: what was ``cleaned`` of each.
+        ``document``, its id; ``kept`` pairs; (reason, detail) of ``rejected`` ones; ``why`` there are
+        no pairs, else empty; if decoration was removed, ``chosen`` with the ``cleaned`` marks per pair.
     """
     ready, why = written.get("pairs"), written.get("error") or ""
     kept: Pairs = []
     rejected: Pairs = []
     removed: dict[tuple[str, str], dict[str, int]] = {}
-    if isinstance(generator, SourceGenerator):  # people's words are not for rules to judge
+    if isinstance(generator, SourceGenerator):  # pairs that people wrote are not checked
         kept = list(ready or ())
         why = "" if kept else "the document has no question"
     elif not why:
@@ -132,12 +132,12 @@ def check_pairs(
     linked: bool = False,
     finished: bool = False,
 ) -> tuple[Pairs, Pairs]:
-    """The pairs kept, in their order, and (reason, detail) of each one rejected.
+    """The kept pairs, in their order, and (reason, detail) of each rejected one.
 
-    After ``most`` they are surplus. ``grounding`` is the least share of an answer's content words
-    that must stand in the document's title or text; ``None`` where it is taken from them anyway.
-    Where they are ``linked``, as turns of a conversation, none is kept after one that is not. Answers
-    that have to be ``finished`` end neither in what announces more ("three parts:") nor in its first.
+    At most ``most`` pairs are kept. ``grounding`` is the least share of an answer's content words that
+    must occur in the document's title or text; ``None`` if answers are taken from them anyway. If pairs
+    are ``linked``, as turns of a conversation, none is kept after a rejected one. With ``finished``, an
+    answer must not end with the announcement of a list ("three parts:") or its first item.
     """
     kept: Pairs = []
     rejected: Pairs = []
@@ -176,8 +176,8 @@ def _is_refusal(text: str) -> bool:
 
 
 def is_unfinished(answer: str) -> bool:
-    """Whether an answer ends where more of it must follow: a colon, a comma, dots, an open bracket, "such
-    as", the first item of a list that it announces, code that has no end.
+    """Whether an answer ends where more must follow: a colon, a comma, dots, an open bracket, "such
+    as", the first item of an announced list, an open code block.
     """
     return answer.endswith(OPEN_FENCE) or bool(_UNFINISHED.search(answer[-_ENDS_OF_ANSWERS:]))
 
@@ -187,5 +187,5 @@ def _exceeds(text: str, words: int) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Words in lower case without punctuation: what two equal questions have in common."""
+    """Words in lower case without punctuation, for comparing questions."""
     return " ".join(regex.findall(r"[\w\p{No}]+", text.lower()))

@@ -1,4 +1,4 @@
-"""Questions with answers to choose from: the answer is what the letter stands for."""
+"""Multiple-choice questions: the letter of an answer is replaced by the text of its option."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ _FIRST, _SECOND = re.compile(r"\bA[.)]\s", re.I), re.compile(r"\bB[.)]\s", re.I)
 
 
 def in_text(question: str, answer: str) -> tuple[str, str]:
-    """A question without the options below it, and its answer, which may be the letter of one."""
+    """A question without the options below it, and its answer with a letter resolved."""
     found = [*_OPTION.finditer(question)]
     if [one[1].upper() for one in found[:2]] != ["A", "B"]:
         inline = _LETTER.fullmatch(answer) and _FIRST.search(question) and _SECOND.search(question)
@@ -19,7 +19,7 @@ def in_text(question: str, answer: str) -> tuple[str, str]:
 
 
 def in_object(options: Any, answer: str) -> str:
-    """The answer of an object with options beside it, as a list or by letters."""
+    """The answer in an object with options, a list or an object by letters, with a letter resolved."""
     if isinstance(options, list):
         options = dict(zip("ABCDEFGH", options, strict=False))
     if not isinstance(options, dict) or not all(isinstance(one, str) for one in options.values()):
@@ -30,10 +30,10 @@ def in_object(options: Any, answer: str) -> str:
 
 
 def chosen(options: dict[str, str], answer: str) -> str:
-    """The option whose letter an answer is or begins with, nothing where there is no such one; any other
-    answer as it is.
+    """The option whose letter an answer is or begins with, empty if there is no such option; any other
+    answer unchanged.
     """
     letter = _LETTER.match(answer)
     if answer.isdigit() and answer not in options.values():
-        return ""  # the place of one, counted from 0 or from 1
+        return ""  # an index, ambiguously from 0 or from 1
     return options.get(letter[1].upper(), "") if letter else answer

@@ -1,8 +1,8 @@
-"""Of several candidates for a document's pairs the best, by rules that need no model and no score.
+"""Choose the best pairs of several candidates for a document, by rules without a model.
 
-Each mark lies between 0 and 1, and the grade is their product, so a pair is as good as its weakest
-sides together; one of a low grade is never kept. Nothing is looked at but the pair, its document and
-the prompt. Words that lean on something before them are known of English; elsewhere they cost nothing.
+Each mark lies between 0 and 1, and the grade is their product, so each weak side lowers it. A pair with a
+low grade is never kept. Marks depend only on the pair, its document and the prompt. Words that refer to
+an earlier sentence are known for English only; in other languages, they cost nothing.
 """
 
 import re
@@ -27,7 +27,7 @@ from papertune.study.turns import turns_in
 Marks = dict[str, float]
 PLACES = 3  # decimals of marks and grades
 
-# how a sentence begins that is not understood without the one before it
+# beginnings of sentences that are not understood without the one before
 _LEANS = re.compile(
     r"(?:(?:in |for |to do |with |under )?(?:this|these|that|those|such)\b(?! (?:paper|work|article|study"
     r"|note|survey|thesis)\b)|(?:it|its|they|their|he|she|his|her|here|there|then|thus|hence|therefore|however"
@@ -39,7 +39,7 @@ _LEANS = re.compile(
     r"|conversely|rather|specifically|consequently)\b)",
     re.I,
 )
-# what a sentence or a question points to that stands nowhere in it
+# references to something outside the sentence or question
 _POINTS = re.compile(
     r"\b(?:(?:this|these|those)\b(?! (?:paper|work|article|study|note|survey|thesis)\b)"
     r"|(?:as|the) follow(?:s|ing)\b|\b(?:aforementioned|above|below)\b"
@@ -47,31 +47,31 @@ _POINTS = re.compile(
     re.I,
 )
 _PRONOUNS = re.compile(r"\b(?:it|its|they|them|their|he|she|we|our|us|i|my|you|your)\b", re.I)
-# what questions about a paper are made of, whatever they are about
+# words that questions about any paper consist of
 FRAME = """abstract accord address answer article assume author claim conclude consider demonstrate derive
 describe develop discuss establish explain find give improve introduce investigate mean obtain offer paper
 present propose prove provide question report result say show state study suggest work"""
-# what many things are called, and so no name of one
+# general nouns, which name nothing in particular
 PLAIN = """algorithm approach case existing framework idea main method model new novel prior problem procedure
 question recent result section setting solution system technique theorem thing topic use"""
-FIT = 0.3  # the least grade of a pair that is kept
-ASKED = (5, 30)  # words of a question
+FIT = 0.3  # least grade of a pair that is kept
+ASKED = (5, 30)  # least and most words of a question
 ANSWERED = (2, 60)  # of an answer
 TOLD = (8, 50)  # of a sentence that is asked about
 NAMED = 2  # words in a question that name something
-LEANING = 0.5  # the mark of what is not understood alone
-ALIKE = 0.8  # share of words of two answers that say the same
+LEANING = 0.5  # factor of the mark for each reference to something outside
+ALIKE = 0.8  # share of common words from which on two texts say the same
 
 
 def by_sentence(prompt: str) -> bool:
-    """Whether a prompt asks for a question alone, which a sentence of the text answers."""
+    """Whether a prompt asks only for a question, which is answered by a sentence of the text."""
     return "sentence" in Template(prompt).get_identifiers()
 
 
 def sentence_of(text: str, candidate: int) -> str:
-    """The sentence that a candidate is about: those first that are understood alone, in their order.
+    """The sentence that a candidate is about: first those that are understood alone, in their order.
 
-    Where a text has fewer than there are candidates it begins again.
+    If there are more candidates than sentences, it starts again with the first.
     """
     found = _sentences_to_ask(text)
     return found[(candidate - 1) % len(found)]
@@ -94,17 +94,16 @@ def choose(
     """Read and check all candidates of an attempt at a document, and keep the best pairs of all.
 
     Args:
-        generator: Its settings say how many pairs are kept.
-        prompt: The template; its examples are not to come back.
-        texts: What was written, as for :func:`papertune.generators.checking.judge`.
-        document: What it is about.
+        generator: Its settings give the number of pairs.
+        prompt: The template; pairs must not repeat its examples.
+        texts: The candidates, as for :func:`papertune.generators.checking.judge`.
+        document: The document.
         read: Calls a function that reads a text.
 
     Returns:
-        As :func:`papertune.generators.checking.judge`; of several candidates also ``chosen``: of each
-        pair kept from which ``candidate`` ``of`` how many it is, its ``grade`` and its ``marks``, with
-        what else is said of it.
-        Those that are not kept are ``rejected`` with theirs, a candidate ``without_pair`` as well.
+        As :func:`papertune.generators.checking.judge`. With several candidates, ``chosen`` has for each
+        kept pair the number of its ``candidate``, the number ``of`` candidates, its ``grade`` and
+        ``marks``. Other pairs are ``rejected`` with theirs, as are candidates ``without_pair``.
     """
     judged, asked = [], by_sentence(prompt)
     for number, written in enumerate(texts, start=1):
@@ -120,7 +119,7 @@ def choose(
         for number, one in enumerate(judged, start=1)
         for pair, own in zip(one["kept"], one.get("chosen") or repeat({}), strict=False)
     ]
-    found.sort(key=lambda one: -_grade(one[2]))  # of equal ones the first
+    found.sort(key=lambda one: -_grade(one[2]))  # stable: the first of equal ones wins
     rejected = [
         (reason, f"candidate {number} of {of}: {detail}")
         for number, one in enumerate(judged, start=1)
@@ -151,13 +150,13 @@ def choose(
 
 
 def examples_in(prompt: str) -> str:
-    """What a prompt shows: turns in which nothing of a document stands."""
+    """The examples of a prompt: its turns without fields of a document."""
     turns = (turn.text for turn in turns_in(prompt))
     return "\n".join(text for text in turns if not Template(text).get_identifiers())
 
 
 class Marker:
-    """Gives the marks of pairs about one document; ``examples`` are what the prompt itself says."""
+    """Gives the marks of pairs about one document; ``examples`` are those of the prompt."""
 
     def __init__(self, document: Document, examples: str) -> None:
         self.text = Grounds(f"{document.title}\n{document.text}")
@@ -165,14 +164,14 @@ class Marker:
         self.sentences = [(one, Grounds(one)) for one in sentences(document.text)]
 
     def marks(self, question: str, answer: str) -> Marks:
-        """Each mark of a pair.
+        """The marks of a pair, each from 0 to 1.
 
-        ``asks``: it is a question of some length. ``answers``: so is the answer.
-        ``grounded``: the answer's words stand in the text. ``about``: the question's do. ``tells``: the
-        answer has words that the question has not. ``meets``: the question's words stand in a row in
-        the answer, or in the sentence that has most of it. ``names``: two of them are more than "the method".
-        ``alone``: both are understood without what is before them. ``own``: neither has its words
-        from the prompt's examples.
+        ``asks``: it is a question of suitable length. ``answers``: the answer has a suitable length.
+        ``grounded``: the answer's words occur in the text. ``about``: the question's words do.
+        ``tells``: the answer has words that the question does not have. ``meets``: the question's words
+        occur in a row in the answer, or in the sentence with most of it. ``names``: two of them are more
+        specific than "the method". ``alone``: both are understood by themselves. ``own``: neither takes
+        its words from the prompt's examples.
         """
         content, frame = self.text.content, {*self.text.content(FRAME)}
         asked = [word for word in content(question) if word not in frame]
@@ -180,7 +179,7 @@ class Marker:
         near = max(self.sentences, key=lambda one: one[1].share(answer), default=("", None))[0]
         run = max(_run(asked, content(one)) for one in (answer, near))
         leans = [_POINTS.search(question), _PRONOUNS.search(question), _POINTS.search(answer)]
-        if not _PRONOUNS.match(answer):  # "It" is then what the question is about
+        if not _PRONOUNS.match(answer):  # "It" refers to the subject of the question
             leans.append(_LEANS.match(answer))
         marks = {
             "asks": float(question.endswith(ASKS)) * _within(question, *ASKED),
@@ -196,14 +195,14 @@ class Marker:
         return {name: round(mark, PLACES) for name, mark in marks.items()}
 
     def _borrowed(self, said: str) -> float:
-        """The share of content that stands in the examples and not in the text."""
+        """The share of content words from the examples beyond that from the text."""
         if self.examples is None:
             return 0.0
         return max(0.0, self.examples.share(said) - self.text.share(said))
 
 
 def _run(asked: list[str], told: list[str]) -> int:
-    """How many words of a question stand in a row in what is told."""
+    """The length of the longest run of a question's words in another text's."""
     matcher = SequenceMatcher(None, asked, told, autojunk=False)
     return matcher.find_longest_match().size
 
@@ -213,11 +212,11 @@ def _grade(marks: Marks) -> float:
 
 
 def _within(text: str, least: int, most: int) -> float:
-    """1 for so many words, less in proportion with fewer or more."""
+    """1 for ``least`` to ``most`` words, proportionally less for fewer or more."""
     count = word_count(text)
     return min(1.0, count / least, most / max(count, 1))
 
 
 def _alike(one: str, other: str) -> bool:
-    """Whether two texts say the same, as far as most words of both go."""
+    """Whether two texts say the same: each has most of the other's content words."""
     return min(Grounds(one).share(other), Grounds(other).share(one)) >= ALIKE

@@ -1,6 +1,6 @@
-"""Text without its decoration: Markdown, bullets, rules, pictographs; notation and code stay.
+"""Remove decoration from text: Markdown, bullets, rules, pictographs; notation and code stay.
 
-Every pattern here takes time in proportion to a text, whatever it is.
+Every pattern here takes time in proportion to the length of the text.
 """
 
 import re
@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from papertune.sentences import composed, edged, flowed, has_code, is_indented, lined
 
-OPEN_FENCE = "\n```"  # stands at the end of an answer whose code has no end
+OPEN_FENCE = "\n```"  # marks the end of an answer whose code block is not closed
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufe0e\ufe0f]")
-# by which assistants point to what they were given
+# marks with which assistants cite their input
 _POINTER = re.compile(
     r"(?<![ \t])[ \t]*+(?:\[cite(?:_start|_end|:[\d\s,–-]{1,80}+)\]|【\d[\d:]*+†[^】\n]{0,60}+】)"
 )
@@ -24,7 +24,7 @@ _NO_CODE = re.compile(r"\s*+(?:json|te?xt|markdown|md|latex|tex|plain\w*)?\s*+",
 _CODE = re.compile(r"(?<!`)`++([^`\n]++)`++")
 _INNER_BULLET = re.compile("[•▪●◦‣■□►▶]")
 _ARROWS = "→⇒⟶⟹\u2794\u2798-\u27af\u27b1-\u27be"
-# signs of music, astronomy and biology, and arrows, are none
+# pictographs, without signs of music, astronomy and biology, and arrows
 _PICTURES = re.compile(
     "[\U0001f000-\U0001faff\U000e0000-\U000e007f\u2600-\u2608\u260a-\u263f\u2641\u2643-\u266c"
     "\u2670-\u2793\u2795-\u2797\u27b0\u27bf\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55\u20e3]++"
@@ -33,11 +33,11 @@ _FORMULA = re.compile(
     r"\$\$[^$]++\$\$|\$(?=\S)[^$\n]++(?<=\S)\$(?!\d)|\\\((?:[^\\\n]|\\[^()\n])*+\\\)"
     r"|\\\[(?:[^\\]|\\[^\[\]])*+\\\]|\bhttps?://[^\s<>)\]]++"
 )
-_KEPT = re.compile("\ue010(\\d++)\ue011")  # stands for what is not looked at
-# a power has a letter, a digit or a bracket of ASCII before it
+_KEPT = re.compile("\ue010(\\d++)\ue011")  # placeholder for protected text
+# in a power (**), an ASCII letter, digit or bracket comes before it
 _STRONG = re.compile(r"(?<![A-Za-z0-9_*)\]])\*{2,3}(?=[^\s*])")
 _STRONG_END = re.compile(r"(?<=[^\s*])\*{2,3}(?![A-Za-z0-9_*(])")
-# neither is what stands above or below the line: v^*, |x|_p
+# no emphasis: superscripts and subscripts such as v^*, |x|_p
 _SLANTED = re.compile(r"(?<![\w*\\)^{}|])\*(?=[^\s*])([^*\n]++)(?<![\s^_{])\*(?![\w*({])")
 _UNDERLINED = re.compile(
     r"(?<![^\s(\"'“‘\[*—–-])(_{1,3})(?=[^\s_])([^_\n]++)(?<=\S)\1(?![^\s.,;:!?)\"'”’\]*—–-])"
@@ -61,7 +61,7 @@ _POINT = re.compile(
 _LEADS = re.compile(rf"^[ \t]*+(?:[{_ARROWS}]++|[-=]{{1,2}}>(?=[ \t]))[ \t]*+", re.M)
 _LEADS_NOWHERE = re.compile(rf"(?<![\s{_ARROWS}])\s*+[{_ARROWS}]++\s*+\Z")
 _LINE = re.compile(r"^[ \t]*+(?:[-*_=~─━═—–·•#+|:][ \t]*+){3,}+$", re.M)
-# a gap to fill in has low dashes, TeX's dash three
+# not: underscores (a gap to fill in), three hyphens (a dash of TeX)
 _INNER_LINE = re.compile(r"(?<!\S)(?:-{4,}+|[─━═]{2,}+|={5,}+|~{4,}+|[*#•·]{4,}+)(?!\S)")
 _LEFT_OVER = re.compile(
     r"^[ \t]*+\*{1,3}(?=[^\W\da-z_]|[\"“])|(?<=[.!?:;,\"”。！？])\*[* \t]*+$"
@@ -71,15 +71,13 @@ _LEFT_OVER = re.compile(
 
 
 def clean(text: str) -> tuple[str, Counter[str]]:
-    """The text without decoration, and how much of it was removed; one line per line that has
-    something on it.
+    """The text without decoration and blank lines, and the number of removed marks by kind.
 
-    Goes, and is counted by the place: ``emphasis`` (Markdown's bold and italics), ``heading``,
-    ``bullet``, ``arrow`` before a line or after all, ``rule``, ``emoji``, ``backticks``, and marks that
-    are ``left_over`` of any. Fences, zero-width and control characters, and pointers of assistants
-    ("[cite: 1]") go uncounted. Stays: ``a*b``, ``x_i``, ``C#``, ``2 ** 3``, ``A → B``, ``A*``,
-    ``____``, formulas of TeX, addresses, what stands
-    between backticks; and code, in fences or indented, as it is with its lines.
+    Removed and counted: ``emphasis`` (Markdown's bold and italics), ``heading``, ``bullet``, ``arrow``
+    before a line or at the end, ``rule``, ``emoji``, ``backticks``, and single marks that are
+    ``left_over``. Removed without counting: fences, zero-width and control characters, and citations of
+    assistants ("[cite: 1]"). Kept: ``a*b``, ``x_i``, ``C#``, ``2 ** 3``, ``A → B``, ``A*``, ``____``,
+    formulas of TeX, addresses, text between backticks, and code in fences or indented, with its lines.
     """
     text = composed(text).replace("\r\n", "\n").replace("\r", "\n")
     for pattern in (_INVISIBLE, _CONTROL, _POINTER):
@@ -100,13 +98,13 @@ def clean(text: str) -> tuple[str, Counter[str]]:
 
 
 def clean_line(text: str) -> tuple[str, Counter[str]]:
-    """As :func:`clean`, on one line where it has no code."""
+    """As :func:`clean`, but joined to one line unless it has code."""
     said, removed = clean(text)
     return _unquoted(flowed(said)), removed
 
 
 def _prose(text: str, removed: Counter[str]) -> str:
-    """Without decoration, which is added to what was ``removed``; of a text without code."""
+    """A text without code, without its decoration, which is counted in ``removed``."""
     kept: list[str] = []
 
     def keep(found: re.Match[str]) -> str:
@@ -134,7 +132,7 @@ def _prose(text: str, removed: Counter[str]) -> str:
     gone("arrow", _LEADS, "")
     gone("bullet", _POINT, "")
     gone("heading", _TITLE, _headed)
-    for _ in range(2):  # bold may stand around emphasis
+    for _ in range(2):  # bold may contain emphasis
         text, count = _not_bold(text)
         removed["emphasis"] += count
         gone("emphasis", _SLANTED, r"\1")
@@ -144,17 +142,17 @@ def _prose(text: str, removed: Counter[str]) -> str:
     gone("bullet", _INNER_BULLET, " ")
     text = re.sub(r"[^\S\n]+", " ", text)
     text = re.sub(r" ?\n\s*", "\n", text).strip().strip("`").strip()
-    for _ in range(2):  # a formula may have had backticks in it
+    for _ in range(2):  # a formula may contain text between backticks
         text = _KEPT.sub(lambda place: kept[int(place[1])], text)
     return _unquoted(text)
 
 
 def _not_bold(text: str) -> tuple[str, int]:
-    """The text without the marks of bold words, and of how many; where an end is missing, with them."""
+    """The text without the marks of bold words, and their number; marks without an end stay."""
     parts, position = [], 0
     while start := _STRONG.search(text, position):
         end = _STRONG_END.search(text, start.end() + 1)
-        if end is None:  # and so none of the later ones has an end
+        if end is None:  # then no later mark has an end either
             break
         parts += [text[position : start.start()], text[start.end() : end.start()]]
         position = end.end()
@@ -162,14 +160,14 @@ def _not_bold(text: str) -> tuple[str, int]:
 
 
 def _headed(line: re.Match[str]) -> str:
-    """A heading without its marks; that of ``C#`` stands without a blank before it."""
+    """A heading without its marks; a final ``#`` stays if no blank precedes it (``C#``)."""
     said = line[1].rstrip(" \t")
     bare = said.rstrip("#")
     return bare.rstrip(" \t") if bare[-1:].isspace() or not bare else said
 
 
 def _gap(found: re.Match[str]) -> str:
-    """A blank where pictures alone keep two words apart."""
+    """A blank if only pictographs separate two words, else empty."""
     before, after = (
         found.string[max(0, found.start() - 1) : found.start()],
         found.string[found.end() : found.end() + 1],
@@ -178,7 +176,7 @@ def _gap(found: re.Match[str]) -> str:
 
 
 def _unquoted(text: str) -> str:
-    """Without one pair of quotes around the whole."""
+    """The text without a pair of quotes around the whole."""
     if len(text) > 1 and text[0] + text[-1] in {'""', "“”", "''"}:
         inner = text[1:-1]
         if not any(mark in inner for mark in '"“”') and (text[0] != "'" or "'" not in inner):

@@ -1,10 +1,9 @@
-"""How much of an answer stands in a text, in any language.
+"""Grounding: the share of an answer's content words that occur in a text, in any language.
 
-English words are compared by their stems. Stemmers for a few languages would leave out most, break
-on compounds and need to know the language; so elsewhere words are alike that begin alike, which
-the many endings of Finnish, Turkish or Russian leave as they are. Where words are not parted by
-blanks, or a part of a word stands between two (Vietnamese), a few letters or syllables in a row
-stand for a word.
+English words are compared by their stems. Stemmers exist only for some languages, break on compounds and
+need to know the language. So elsewhere, words match if they begin alike, whatever their endings (as in
+Finnish, Turkish or Russian). If a script has no blanks between words, or blanks between syllables
+(Vietnamese), a few letters or syllables in a row are compared in place of words.
 """
 
 import unicodedata
@@ -29,53 +28,53 @@ FUNCTION_WORDS = frozenset(
     would yes yet you your"""
     )
 )
-# function words that no other language shares but by chance, and their share that English prose has
+# function words that other languages share only by chance, to recognise English prose
 _ENGLISH = FUNCTION_WORDS & frozenset(
     WORD.findall(
         "the and of to that with this are by which be from these can not has have our between their such"
         " its been only than will"
     )
 )
-_LEAST, _FEW = 0.08, 20  # of fewer words it is not told: they are English if they are ASCII
-BEGINNING = 0.55  # of two forms of a word, on average, that they share
-SHORTEST = 4  # letters of a word that is looked for: most shorter ones are function words
-SHORTEST_ROOT = 3  # in Arabic and Hebrew, which write no vowels
+_LEAST, _FEW = 0.08, 20  # their least share; texts with fewer words are English if they are ASCII
+BEGINNING = 0.55  # least common beginning of two forms of a word, as a share of their mean length
+SHORTEST = 4  # least letters of a content word: most shorter ones are function words
+SHORTEST_ROOT = 3  # the same in Arabic and Hebrew, which write no vowels
 _VIETNAMESE = regex.compile("[\u1ea0-\u1ef9ơưđ]")
 _SEMITIC = regex.compile(r"\p{Arabic}|\p{Hebrew}")
-# marks that writers leave out or that move: points of Hebrew, vowels of Arabic, accents of Greek
+# scripts with optional or moving marks: points of Hebrew, vowels of Arabic, accents of Greek
 _MARKED = regex.compile(r"\p{Arabic}|\p{Hebrew}|\p{Greek}")
 # articles, conjunctions and prepositions that are written as one with the word
 _CLITICS = regex.compile(r"(?:[والفبكسل](?=\p{Arabic}{3})|[והבלמשכ](?=\p{Hebrew}{3}))*+")
 
 
 class Grounds:
-    """What stands in a text, to hold answers against it."""
+    """The content words of a text, with which answers are compared."""
 
     def __init__(self, text: str) -> None:
         words = _words(text)
         self._kind = _kind(words)
         self._units = dict(self._units_of(text, words))
-        self._shortest: dict[str, int] = {}  # by how words begin: letters of the shortest that does
+        self._shortest: dict[str, int] = {}  # beginning → length of the shortest word with it
         for form in (form for unit in self._units for form in self._forms(unit)):
             for end in range(1, len(form) + 1):
                 known = self._shortest.get(form[:end], LONGEST_WORD)
                 self._shortest[form[:end]] = min(known, len(form))
 
     def share(self, answer: str) -> float:
-        """The share of an answer's content that stands in the text, 1 where it has none ("Yes.").
+        """The share of an answer's content words that occur in the text; 1 if it has none ("Yes.").
 
-        Content are numbers and words, function words left out; each counts once.
+        Content words are numbers and words other than function words; each counts once.
         """
         units = dict(self._units_of(answer, _words(answer)))
         found = sum(weight for unit, weight in units.items() if self._has(unit))
         return found / sum(units.values()) if units else 1.0
 
     def content(self, text: str) -> list[str]:
-        """What is looked for of a text, in its order: of English words their stems."""
+        """The content words of a text, in its order; stems of English ones."""
         return [unit for unit, _ in self._units_of(text, _words(text))]
 
     def _units_of(self, text: str, words: list[str]) -> Iterator[tuple[str, float]]:
-        """What is looked for of a text, and for how many words it stands."""
+        """The units of a text that are compared, and the number of words that each stands for."""
         if self._kind == "english":
             yield from ((_stem(word), 1) for word in words if word not in FUNCTION_WORDS)
         elif self._kind == "vietnamese":
@@ -99,7 +98,7 @@ class Grounds:
         )
 
     def _forms(self, unit: str) -> set[str]:
-        """A word with and without what may be a prefix; none of what is compared as it is."""
+        """A word with and without possible prefixes; empty for units that are compared as they are."""
         if self._kind != "other" or unit[0].isdigit() or BETWEEN.match(unit):
             return set()
         end = _CLITICS.match(unit).end()
@@ -107,17 +106,17 @@ class Grounds:
 
 
 def _words(text: str) -> list[str]:
-    """The words and numbers of a text that stand between blanks."""
+    """The words and numbers of a text that are separated by blanks, in lower case."""
     return WORD.findall(BETWEEN.sub(" ", text.lower()))
 
 
 def is_english(text: str) -> bool:
-    """Whether a text is English, as far as its commonest words tell."""
+    """Whether a text is English, judged by its function words."""
     return not is_spaceless(text) and _kind(_words(text)) == "english"
 
 
 def _kind(words: list[str]) -> str:
-    """The language of a text, as far as its words are compared in ways of their own."""
+    """How words are compared: ``english``, ``vietnamese`` or ``other``."""
     few = len(words) < _FEW and all(map(str.isascii, words))
     if few or sum(word in _ENGLISH for word in words) >= _LEAST * len(words):
         return "english"
@@ -127,7 +126,7 @@ def _kind(words: list[str]) -> str:
 
 @lru_cache(maxsize=100_000)
 def _folded(word: str) -> str:
-    """The word without marks that come and go; Korean syllables as their letters."""
+    """The word without optional marks; Korean syllables as their letters."""
     if _MARKED.match(word):
         return "".join(
             c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c)
@@ -137,7 +136,7 @@ def _folded(word: str) -> str:
 
 @lru_cache(maxsize=100_000)
 def _stem(word: str) -> str:
-    """``predicts`` and ``predicting`` are grounded in ``predict`` (Porter 2, English)."""
+    """The stem of an English word (Porter 2): ``predict`` for ``predicts`` and ``predicting``."""
     if len(word) > LONGEST_WORD:
         return word
     from nltk.stem.snowball import SnowballStemmer

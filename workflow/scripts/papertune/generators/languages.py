@@ -1,8 +1,8 @@
-"""Words of other languages than English by which models mark questions and answers, or refuse."""
+"""Words in languages other than English with which models mark questions and answers, or refuse."""
 
 import re
 
-# what models write for "question" and "answer" where they were asked in another language
+# words for "question" and "answer" in the output of models
 QUESTION_WORDS = (
     "研究问题", "研究問題", "研究課題", "问题", "問題", "提问", "提問", "问", "問", "質問", "問い",
     "질문", "문제", "คำถาม", "คําถาม", "ຄຳຖາມ", "ຄໍາຖາມ", "សំណួរ", "မေးခွန်း",
@@ -19,9 +19,9 @@ ANSWER_WORDS = (
     "jawaban",
 )  # fmt: skip
 ASKING = "?？؟"  # marks at the end of a question
-ASKS = (*ASKING, "か。")  # how one ends
+ASKS = (*ASKING, "か。")  # ends of a question
 
-# how answers begin that are none: "sorry", "unfortunately", "the text does not"
+# beginnings of refusals: "sorry", "unfortunately", "the text does not"
 REFUSAL = re.compile(
     r"^\W*+(?:(?:很|非常|十分)?(?:抱歉|对不起|對不起|遗憾|遺憾)"
     r"|(?:本|该|該|原)?(?:文|摘要|文章|论文|論文|文本|段落)(?:中|里|裡)?(?:并|並)?"

@@ -1,4 +1,4 @@
-"""Pairs in text that marks them otherwise than by labels: tags, or the columns of a table."""
+"""Pairs in text that marks them by tags or by the columns of a table."""
 
 import csv
 import html
@@ -20,13 +20,13 @@ _HEAD = {
     "question": re.compile(rf"(?:{_Q})s?", re.I),
     "answer": re.compile(rf"(?:{_A})s?", re.I),
 }
-_DRESS = " \t*_#:`\"'"  # around the name of a column
+_DRESS = " \t*_#:`\"'"  # marks around the name of a column
 _RULE = re.compile(r"[\s|:-]*--[\s|:-]*")
 _CELLS = re.compile(r"(?<!\\)\|")
 
 
 def read_tagged(text: str) -> Pairs:
-    """Pairs of ``<question>…</question><answer>…</answer>``; one whose end is missing is none."""
+    """Pairs of ``<question>…</question><answer>…</answer>``; those without an end tag are left out."""
     pairs: Pairs = []
     question = ""
     opened: re.Match[str] | None = None
@@ -54,7 +54,7 @@ def read_tagged(text: str) -> Pairs:
 
 
 def read_table(text: str) -> Pairs:
-    """Pairs of a table with a column of questions and one of answers: of Markdown, TSV or CSV."""
+    """Pairs of a table (Markdown, TSV or CSV) with a column of questions and one of answers."""
     lines = text.splitlines()
     for place, line in enumerate(lines):
         for split in (_piped, _tabbed, _quoted):
@@ -66,7 +66,7 @@ def read_table(text: str) -> Pairs:
             if len(names) < 2 or [len(found) for found in columns] != [1, 1]:
                 continue
             below: Iterable[str] = islice(lines, place + 1, None)
-            if split is _piped and line.rstrip().endswith("|"):  # a row without its end is cut
+            if split is _piped and line.rstrip().endswith("|"):  # stop at a row that was cut
                 below = takewhile(lambda row: row.rstrip().endswith("|"), below)
             rows = map(split, below)
             if pairs := _of_rows(rows, len(names), columns[0][0], columns[1][0]):
@@ -81,7 +81,7 @@ def _of_rows(rows: "map[list[str]]", width: int, question: int, answer: int) -> 
             if not all(_RULE.fullmatch(f"--{cell}") and "-" in cell for cell in row):
                 pairs.append((row[question], row[answer]))
         elif pairs or len(row) > 1:
-            break  # the table ends, or its cells are not to be told apart
+            break  # the table ends, or its cells cannot be separated
     return [(asked, said) for asked, said in pairs if asked and said]
 
 

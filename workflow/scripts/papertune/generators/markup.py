@@ -1,4 +1,4 @@
-"""Pairs in YAML, HTML or LaTeX: read by their own parser, or put into the plain text they stand for."""
+"""Pairs in YAML, HTML or LaTeX: YAML is parsed, the others are converted to plain text."""
 
 import html
 import json
@@ -11,7 +11,7 @@ from papertune.generators import marked, plain_text
 from papertune.generators.plain_text import Pairs
 from papertune.generators.shapes import pairs_of
 
-LONGEST = 20_000  # characters of YAML that are read: PyYAML takes its time
+LONGEST = 20_000  # most characters of YAML that is read, as PyYAML is slow
 
 _ITEM = re.compile(r"^( {0,40})- +[\w ]{1,40}:(?:[ \t]|$)", re.M)
 _KEY_AND_TEXT = re.compile(r"^([ ]*+(?:- +)?[\w ]{1,40}:[ \t]++)(?![\"'|>])(\S[^\n]*+)$", re.M)
@@ -48,7 +48,7 @@ _OF_LATEX = re.compile(r"\\(?:item\b|question\{|textbf\{|(?:sub)?section\*?\{|pa
 
 
 class _Loader(yaml.SafeLoader):
-    """Takes no aliases: a few lines of them are a text without end."""
+    """Refuses aliases, as a few lines of them can expand without end."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -57,7 +57,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_yaml(text: str) -> Pairs:
-    """Pairs of a list of YAML whose items are objects; none where it is not whole YAML."""
+    """Pairs of a YAML list of objects; empty if it is not complete YAML."""
     first = _ITEM.search(text)
     if first is None:
         return []
@@ -67,7 +67,7 @@ def read_yaml(text: str) -> Pairs:
         indent = len(line) - len(line.lstrip(" "))
         if line.strip() and (indent < width or (indent == width and line[width] != "-")):
             if lines and lines[-1].strip() and not line.lstrip().startswith("```"):
-                return []  # the text of an item goes on there
+                return []  # the text of an item continues there
             break
         lines.append(line)
     block = "\n".join(lines)
@@ -80,12 +80,12 @@ def read_yaml(text: str) -> Pairs:
 
 
 def _quoted(line: re.Match[str]) -> str:
-    """A key with its text in quotes: models write colons in it."""
+    """A key with its text in quotes, as models write unquoted colons."""
     return line[1] + json.dumps(line[2].rstrip(), ensure_ascii=False)
 
 
 def read_markup(text: str, cut: bool) -> Pairs:
-    """Pairs of HTML or LaTeX that names, numbers or sets off its questions."""
+    """Pairs of HTML or LaTeX in which questions are labelled, numbered or bold."""
     plain = text
     if _BLOCK.search(text):
         for pattern, by in _HTML:

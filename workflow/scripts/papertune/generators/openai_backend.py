@@ -1,4 +1,4 @@
-"""A generator behind an OpenAI-compatible server: one that runs, or one that the job starts."""
+"""A generator behind an OpenAI-compatible server: a running one, or one that the job starts."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from papertune.study.settings import OpenAIGenerator
 
 
 class OpenAIBackend(Backend):
-    """Asks ``{url}/chat/completions``, one request per document."""
+    """Sends one request per document to ``{url}/chat/completions``."""
 
     settings: OpenAIGenerator
 
@@ -37,7 +37,7 @@ class OpenAIBackend(Backend):
         )
 
     def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
-        """Replies as they come; see :class:`papertune.generators.backends.Backend`."""
+        """Yield replies as they arrive; see :class:`papertune.generators.backends.Backend`."""
         for batch in self._client.ask(map(self._asked, requests)):
             yield [self._written(one) for one in batch]
 
@@ -45,14 +45,14 @@ class OpenAIBackend(Backend):
         return content, answer_in(content, self.settings.decoding)
 
     def _written(self, reply: Reply) -> Written:
-        """What came back; pairs about a part of a document are none of it."""
+        """The output of a reply; an error if the server read only a part of the prompt."""
         content, said = reply.value or (b"", {"error": reply.error})
         if cut := prompt_cut(content, reply.asked.text):
             said = {"error": cut, "answered": True}
         return Written(reply.asked.item, **said, sent=_sent(reply))
 
     def close(self) -> None:
-        """End a server that was started."""
+        """End the server if it was started here."""
         self._place.close()
 
     def _asked(self, request: Request) -> Asked:
@@ -69,5 +69,5 @@ def _as_turn(text: str) -> dict[str, Any]:
 
 
 def _sent(reply: Reply) -> dict[str, Any] | None:
-    """The decoding as it was sent, where settings do not say it."""
+    """The decoding as it was sent, if it differs from the settings; else None."""
     return reply.asked.decoding if reply.asked.item.candidate > 1 and not reply.sent else reply.sent

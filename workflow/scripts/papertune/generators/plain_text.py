@@ -12,19 +12,19 @@ Pairs = list[tuple[str, str]]
 
 _Q, _A = "|".join(QUESTION_WORDS), "|".join(ANSWER_WORDS)
 
-# Every pattern here takes time in proportion to a text, whatever it is: possessive repeats never try
-# again, and white space before a mark is looked at from the beginning of its line only.
+# Every pattern here takes time in proportion to the text: possessive repeats never backtrack, and white
+# space before a mark is matched from the beginning of its line only.
 _DRESS = (
     r"[ \t*#_>\[{(\"'•\-–【〔［「『\U0001f000-\U0001faff\u2600-\u27bf\u2b50\u2b55\ufe0f\u20e3]*+"
 )
-# 1, (1), 一, One; ที่ makes a number of Thai one in a row
+# 1, (1), 一, One; Thai ที่ makes a number ordinal
 _NUMBER = (
     r"(?:[ \t]*+(?:[#_.-][ \t]*+|ที่[ \t]*+)?(?:\d++|[(（]\d++[)）]|[一二三四五六七八九十]++"
     r"|(?:one|two|three|four|five|six|seven|eight|nine|ten)\b))?"
 )
 # 1. 1) (1) a) iv. 1️⃣ before a label
 _PLACE = r"(?P<place>(?:\d++|(?-i:[a-z]|[IVX]{1,4}|[ivx]{1,4}))\s*+[.):]\s*+|\d\ufe0f?\u20e3\s*+)"
-# of answers
+# kinds of answers
 _KIND = r"(?:(?:correct|model|sample|expected|possible|suggested|ideal|reference|gold)[ \t])?"
 _ASKED = rf"(?P<question>[^\n{ASKING}]++[{ASKING}]|[^\n{ASKING}。]++(?<=か)。)"
 _LABEL = re.compile(
@@ -54,10 +54,10 @@ _COLON = frozenset(":：៖")
 
 
 def _labels(text: str) -> list[re.Match[str]]:
-    """The labels at the beginnings of lines; single letters only where they are labels for sure."""
+    """The labels at the beginnings of lines; single letters only if they are certainly labels."""
     found: list[re.Match[str]] = []
     first: dict[str, str] = {}
-    points = {""}  # what stands before the labels of questions and answers
+    points = {""}  # list marks before the labels of questions and answers
     for match in _LABEL.finditer(text):
         word = match.group("question") or match.group("answer") or ""
         label = match.group(0)[len(match.group("dress")) :]
@@ -68,7 +68,7 @@ def _labels(text: str) -> list[re.Match[str]]:
         pair = label.lower().rstrip("* \t0123456789").endswith("pair")
         if match.group("other") and not pair:
             if not _COLON & {*label} or text[: match.start()].rstrip().endswith(tuple(_COLON)):
-                continue  # the first of what an answer announces
+                continue  # the first item of a list that an answer announces
             if _points(match) not in points and _has_neighbour(text, match):
                 continue  # a bullet "- Source: …" inside an answer
         kind = "question" if match.group("question") else "answer" if word else "other"
@@ -83,13 +83,13 @@ def _labels(text: str) -> list[re.Match[str]]:
 
 
 def _points(label: re.Match[str]) -> str:
-    """Whether a bullet or a number makes the label's line a list item."""
+    """The bullet, or the mark after a number, if the label's line is a list item; else empty."""
     item = re.match(r"\s*+(?:([-•–*])[ \t]|\d++\s*+([.):]))", label.group("dress"))
     return (item[1] or item[2]) if item else ""
 
 
 def _is_option(text: str, label: re.Match[str]) -> bool:
-    """Whether a label such as ``A)`` begins the first of several answers to choose from."""
+    """Whether a label such as ``A)`` is the first option of a multiple-choice question."""
     below = text[label.end() : label.end() + 1000].partition("\n")[2].lstrip()
     return label.group(0).rstrip("* \t").endswith((".", ")")) and bool(_SECOND.match(below))
 
@@ -100,7 +100,7 @@ _BULLETED_ITEM = re.compile(r"[-•–*][ \t]")
 
 
 def _has_neighbour(text: str, label: re.Match[str]) -> bool:
-    """Whether the line before or after a label's is an item of the same list, and of the answer."""
+    """Whether the line before or after a label's is an item of the same list in an answer."""
     before = text[max(0, label.start() - 1000) : label.start()].rstrip().rpartition("\n")[2]
     after = text[label.end() : label.end() + 1000].partition("\n")[2].partition("\n")[0]
     point = _NUMBERED_ITEM if _points(label) in ".):" else _BULLETED_ITEM
@@ -108,7 +108,7 @@ def _has_neighbour(text: str, label: re.Match[str]) -> bool:
 
 
 def unlabelled(text: str) -> str:
-    """``Research Question: How …?`` → ``How …?``."""
+    """A text without its label: ``Research Question: How …?`` → ``How …?``."""
     return edged(_LABEL_IN_STRING.sub("", edged(text)))
 
 
@@ -155,8 +155,8 @@ _QUOTE = re.compile(r"^[ \t]*+>(?!>)[ \t]?", re.M)
 
 
 def _paired(parts: list[tuple[bool, str, str]]) -> Pairs:
-    """Each question with the answer that follows it; where questions come first and answers after them,
-    by their numbers or their order. Of two numbers that differ, no pair.
+    """Pair each question with the answer that follows it. If all questions come before all answers,
+    pair them by their numbers or their order; different numbers make no pair.
     """
     asked, said = ([one for one in parts if one[0] is asks] for asks in (True, False))
     turns = [len(list(run)) for _, run in groupby(asks for asks, _, _ in parts)]
@@ -184,13 +184,13 @@ def _in_order(parts: list[tuple[bool, str, str]]) -> Pairs:
     return pairs
 
 
-# who was not tuned to stop goes on with what he is asked next
+# a model that was not tuned to stop continues with the user's next turn
 _NEXT_TURN = re.compile(r"\n[ \t]*+\n(?=[*#> ]{0,6}(?:human|user|instruction)\b\**+[ \t]*+:)", re.I)
-_BLOCK = re.compile(r"\A[>|][-+]?[ \t]*+\n")  # of YAML: a text in the lines below
+_BLOCK = re.compile(r"\A[>|][-+]?[ \t]*+\n")  # start of a block text in YAML
 
 
 def _quoted(content: str) -> str:
-    """The string after a quoted label (JSON past repair); nothing where its end is missing."""
+    """The string after a quoted label (JSON beyond repair); empty if its end is missing."""
     whole = re.match(r"\A[\s,:]*+[\"'“](.*)[\"'”]\s*+(?:[}\],]|$)", content, re.S)
     nested = re.match(r"\A[\s,:]*+([\[{].*)[\]}]", content, re.S)
     if whole:
@@ -234,8 +234,8 @@ _NUMBERED_LINE = re.compile(r"^[ \t]*+(\d{1,3})[.):、][ \t]*+(?=\S)", re.M)
 
 
 def read_lists(text: str) -> Pairs | None:
-    """Pairs of a numbered list of questions and one of answers; None where there are no two such lists,
-    each below its heading.
+    """Pairs of a numbered list of questions and one of answers, each below its heading; None if there
+    are no such lists.
     """
     heads = [*_LIST.finditer(text)]
     if len(heads) != 2 or not heads[0]["questions"] or not heads[1]["answers"]:
@@ -252,7 +252,7 @@ def read_lists(text: str) -> Pairs | None:
 def _numbered_lines(text: str) -> dict[str, str]:
     found = [*_NUMBERED_LINE.finditer(text)]
     if [one[1] for one in found] != [str(number) for number in range(1, len(found) + 1)]:
-        return {}  # an answer has a list of its own
+        return {}  # an answer contains a list
     stops = [one.start() for one in found[1:]] + [len(text)]
     return {one[1]: edged(text[one.end() : end]) for one, end in zip(found, stops, strict=True)}
 
@@ -264,7 +264,7 @@ _SPEAKER = re.compile(
 
 
 def read_turns(text: str, cut: bool) -> Pairs | None:
-    """Pairs of a chat, where a user and an assistant speak by turns; None where nobody is named so."""
+    """Pairs of a chat with turns of a user and an assistant; None if there are no such labels."""
     text = remarks.body(text)
     found = [*_SPEAKER.finditer(text)]
     if len(found) < 2:
@@ -283,19 +283,19 @@ def read_turns(text: str, cut: bool) -> Pairs | None:
 
 
 def read_numbered(text: str, cut: bool) -> Pairs:
-    """Numbered or bold questions with their answers behind or below them."""
+    """Pairs of numbered or bold questions, with their answers after or below them."""
     text = remarks.body(text)
     for pattern in (_NUMBERED, _BOLD_QUESTION):
         found = list(pattern.finditer(text))
         if len(found) == 1 and len(text[: found[0].start()]) > 200:
-            continue  # one question somewhere inside prose is none of a list
+            continue  # a single question inside prose is not a list
         said = [
             text[match.end() : after.start() if after else len(text)]
             for match, after in zip_longest(found, found[1:])
         ]
         said = [edged(re.sub(r"^\s*+[-–:→]++\s*+", "", answer)) for answer in said]
         if len(said) > 1 and not any(said[:-1]):
-            continue  # a list of questions, and something below it
+            continue  # a list of questions only, with other text below it
         said[:-1] = map(remarks.before_heading, said[:-1])
         if cut and said and not ends(said[-1]):
             del said[-1]
@@ -307,13 +307,13 @@ def read_numbered(text: str, cut: bool) -> Pairs:
 
 
 def _of_numbered(question: str, answer: str) -> tuple[str, str]:
-    """A question with what stands below it, which may be options and the answer among them."""
+    """A question with the answer in the text below it, which may have options."""
     labels = [label for label in _labels(answer) if label.group("answer")]
     if _OPTIONS.match(answer):
         start, end = labels[0].span() if labels else (len(answer), len(answer))
         return in_text(f"{question}\n{answer[:start]}", edged(answer[end:]))
     if any(label.start() for label in labels):
-        return question, ""  # to what is no question, but asked as well
+        return question, ""  # the answer belongs to another, unmarked question
     return question, unlabelled(_QUOTE.sub("", answer) if answer.startswith(">") else answer)
 
 

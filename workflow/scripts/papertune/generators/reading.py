@@ -1,10 +1,10 @@
-"""Reading pairs out of what a model wrote: JSON in any dress, or labelled text.
+"""Read pairs from the raw output of a model: JSON of any form, or labelled text.
 
-Whole JSON values are taken wherever they stand, so fences, prose around them and a cut at the end
-do not matter. What is nearly JSON is repaired object by object. Only then labels are looked for
-(``Q1:``, ``**Question:**``, ``### Answer``) and, last, numbered questions with text below them.
+Whole JSON values are taken wherever they occur, so fences, prose around them and a cut at the end do not
+matter. Faulty JSON is repaired object by object. Otherwise, labels are searched for (``Q1:``,
+``**Question:**``, ``### Answer``) and, last, numbered questions with text below them.
 
-Whatever a text is, reading it takes time in proportion to its length.
+Reading takes time in proportion to the length of the text.
 """
 
 import json
@@ -21,15 +21,15 @@ from papertune.generators.shapes import is_part, pairs_of
 from papertune.generators.thoughts import without_thoughts
 from papertune.sentences import without_runs
 
-# question, answer, and how many marks of each kind of decoration were removed of both
+# question, answer, and the number of removed marks by kind of decoration
 Cleaned = list[tuple[str, str, dict[str, int]]]
 _FENCE = re.compile(r"^[ \t]*+(?:```|~~~)[^\n]*+", re.M)
-LONGEST = 1_000_000  # characters of a text that is read: ten times what models write at most
-PATIENCE = 5_000_000  # characters that are looked at in search of JSON: a second or two
-_BEYOND = 40  # characters behind what was repaired that tell whether it ends there
-LONGEST_REPAIR = 20_000  # characters of an object that is repaired: twice the longest answer's
+LONGEST = 1_000_000  # most characters of a text that is read: ten times the longest outputs
+PATIENCE = 5_000_000  # characters that are scanned for JSON: a second or two
+_BEYOND = 40  # characters after a repaired value that show whether it ends there
+LONGEST_REPAIR = 20_000  # most characters of an object that is repaired: twice the longest answer
 
-# backslashes of LaTeX that a model forgot to double; \n, \t, \b, \f, \r, \u are escapes of JSON too
+# backslashes of LaTeX that a model did not double; \n, \t, \b, \f, \r, \u are escapes of JSON, too
 _LATEX = re.compile(
     r"(?<!\\)\\(?=[^\"\\/bfnrtu\n]|b(?:ar|eta|egin|f|ig\w*|inom|m|mod|oldsymbol|ot|ullet)(?![A-Za-z])"
     r"|f(?:lat|rac|orall)(?![A-Za-z])|n(?:abla|eg|eq|e|geq|leq|u|ot|otin|orm)(?![A-Za-z])"
@@ -38,24 +38,24 @@ _LATEX = re.compile(
 )
 
 
-# of JSON that was written as Chinese is
+# full-width punctuation of Chinese in JSON
 _WIDE = re.compile(r"(?<=[\"”}\]])\s*+([：，、])\s*+(?=[\"“{\[])")
 
 
-# where an object, or a string of a list, should begin; and what models leave out between the last
-# and the next: the comma of strings, the bracket of an object, the quote behind a sentence
+# the beginning of an object, or of a string in a list; and omissions of models between two of them:
+# the comma between strings, the bracket of an object, the quote after a sentence
 _KEY = re.compile(r"""[{[,\n]\s{0,99}+"(?:q|(?:research )?question)[ _]?\d*+(?:"\s*+:|:\s)""", re.I)
 _NO_COMMA = re.compile(r"""(?<=[.?!。？！]")\s*+(?="(?:[QA]|Question|Answer)[ \d]*+:)""", re.I)
 _NO_BRACE = re.compile(r"""(?<=[.?!。？！]"),\s*+\{(?=\s*+"(?:q|question)[ \d]*+"\s*+:)""", re.I)
 _NO_END = re.compile(r"""(?<=[.?!。？！])(?=\s*+\}\s*+(?:\]|\Z))""")
 
 
-# what stands in the place of the quotes of JSON, told by those around a question's name or of a pair
+# other quotes in place of those of JSON, recognised by those around the name of a question
 _QUOTES = re.compile(
     rf"""[{{,]\s*+[„“”«‘`](?:q|question|{"|".join(QUESTION_WORDS)})[ _]?\d{{0,3}}[“”»’`]\s*+:""",
     re.I,
 )
-# between a name and its text, in Ruby, PHP and Lua
+# separators of name and text in Ruby, PHP and Lua
 _ARROW = re.compile(r"""(?<=[\[{,\s])(["'](?:question|answer)["'])\s*+=>?(?=\s*+["'])""", re.I)
 _TRIPLE = re.compile(r'"""')
 _OPENS = re.compile(r"(?<=[\[{,:\s])[„“”«‘`](?=[^\s,:\]}])")
@@ -65,7 +65,7 @@ _PAREN_END = re.compile(r"(?<=[\"'])(?:,\s*+)?\)(?=\s*+(?:[,\])\n]|\Z))")
 
 
 def _straight(text: str) -> str:
-    """Text with other quotes where JSON has its own, and with tuples of Python as lists."""
+    """The text with quotes of JSON in place of others, and lists in place of Python's tuples."""
     if _QUOTES.search(text):
         text = _CLOSES.sub('"', _OPENS.sub('"', text))
     text = _PAREN_END.sub("]", _PAREN.sub("[", text))
@@ -79,9 +79,9 @@ def _narrow(mark: re.Match[str]) -> str:
 def pairs_in(text: str, *, cut: bool = False) -> Cleaned:
     """The question–answer pairs in a model's raw output, cleaned, in their order.
 
-    Of a text that was ``cut`` by the token limit the last labelled answer is taken only if it ends
-    like a sentence. (In JSON a half answer shows by itself and is never taken.) One of more than
-    ``LONGEST`` characters is not read.
+    If the text was ``cut`` by the token limit, the last labelled answer is taken only if it ends like a
+    sentence. (In JSON, a cut answer is recognised and never taken.) A text of more than ``LONGEST``
+    characters is not read.
     """
     return _cleaned(_found(text, cut))
 
@@ -92,18 +92,18 @@ def _cleaned(pairs: Pairs) -> Cleaned:
         (asked, of_question), (said, of_answer) = clean_line(question), clean(answer)
         fences = [*_FENCE.finditer(answer)]
         if len(fences) % 2 and answer[fences[-1].end() :].strip():
-            said += OPEN_FENCE  # the answer is not finished
+            said += OPEN_FENCE  # marks the answer as unfinished
         if asked and said:
             found.append((asked, said, dict(sorted((of_question + of_answer).items()))))
     return found
 
 
 def _found(text: str, cut: bool) -> Pairs:
-    """The pairs as they stand in the text."""
+    """The pairs in the text, not cleaned."""
     if len(text) > LONGEST:
         return []
     text, unfinished = without_thoughts(without_runs(text))
-    if unfinished:  # what stands in a thought without an end are drafts
+    if unfinished:  # pairs in an unfinished thought are drafts
         return []
     narrow = _WIDE.sub(_narrow, text)
     try:
@@ -114,16 +114,16 @@ def _found(text: str, cut: bool) -> Pairs:
             mended = _NO_END.sub('"', _NO_BRACE.sub("}, {", _NO_COMMA.sub(", ", text)))
             more = _read_json(mended) if mended != text else []
             pairs = max(pairs, more, key=len)
-    except RecursionError:  # no pair lies so deep
+    except RecursionError:  # no pair is nested so deeply
         pairs = []
     return pairs or _read_text(_NO_BREAK.sub(" ", text), cut)
 
 
-_NO_BREAK = re.compile("[\u00a0\u202f]")  # before the marks of French
+_NO_BREAK = re.compile("[\u00a0\u202f]")  # before French punctuation
 
 
 def _read_text(text: str, cut: bool) -> Pairs:
-    """Pairs of what is no JSON, by the marks that are surest."""
+    """Pairs of a text that is not JSON; the most reliable marks are tried first."""
     pairs = marked.read_tagged(text) or marked.read_table(text) or markup.read_yaml(text)
     if pairs and cut and text.rstrip().endswith(pairs[-1][1]) and not ends(pairs[-1][1]):
         del pairs[-1]
@@ -136,7 +136,7 @@ def _read_text(text: str, cut: bool) -> Pairs:
 
 
 def question_in(text: str, *, answer: str, cut: bool = False) -> Cleaned:
-    """The first question in a model's raw output, and the answer to it that is known."""
+    """The first question in a model's raw output, with its known ``answer``."""
     text, unfinished = without_thoughts(without_runs(text[:LONGEST]))
     line = next((line for line in text.splitlines() if unlabelled(line)), "")
     end = min((place for mark in ASKING if (place := line.find(mark)) >= 0), default=-1)
@@ -148,7 +148,7 @@ def _read_json(text: str) -> Pairs:
     if not re.search("[\"'“]", text):
         return []
     text = _ARROW.sub(r"\1:", _LATEX.sub(r"\\\\", text))
-    found: list[tuple[Any, Pairs, int, int]] = []  # values, their pairs, where they begin and end
+    found: list[tuple[Any, Pairs, int, int]] = []  # values, their pairs, start and end
     decoder = json.JSONDecoder(strict=False)
     position = looked = 0
     for bracket in re.finditer(r"[\[{]", text):
@@ -162,7 +162,7 @@ def _read_json(text: str) -> Pairs:
         except (ValueError, RecursionError) as error:
             value, end, seen = _repair(text, start)
             source = text[start : end + _BEYOND] if end > 0 else ""
-            # too deep, or a number without end
+            # nested too deeply, or a number with too many digits
             looked += seen + getattr(error, "pos", start + LONGEST_REPAIR) - start
         of_value = pairs_of(value) if end > 0 else []
         if of_value or (end > 0 and (is_part(value) or is_turn(value))):
@@ -177,12 +177,12 @@ def _read_json(text: str) -> Pairs:
         for (_, own, _, end), then in zip(found, starts[1:], strict=True)
         for pair in with_rest(own, text[end:then], more=then < len(text))
     ]
-    if len(found) > 1:  # what is written once more is what its writer stands by
+    if len(found) > 1:  # if a question is repeated, its last answer counts
         latest = dict(pairs)
         pairs = [(question, latest[question]) for question, _ in pairs]
     pairs = pairs or pairs_of([value for value, *_ in found])
     if not pairs:
-        # the first value in brackets that is whole, repaired with everything it holds
+        # the first whole value in brackets, repaired with everything in it
         for bracket in re.finditer(r"[\[{](?=\s*+[\"'“])", text):
             end, whole, seen = _span(text, bracket.start(), nested=True)
             looked += seen
@@ -200,13 +200,13 @@ _DOUBLE = re.compile(r'[\[{,:]\s*+"')
 
 
 def _doubled(text: str) -> str:
-    """JSON of single quotes with those of JSON, so that apostrophes do no harm."""
+    """JSON with single quotes converted to double ones; apostrophes stay."""
     if not text.lstrip("[{ \n").startswith("'") or _DOUBLE.search(text):
         return text
     return _SINGLE.sub(r'\1"', text.replace('"', r"\"")).replace("\\'", "'")
 
 
-# strings that Python or JavaScript would put together
+# strings that Python or JavaScript would concatenate
 _TOGETHER = re.compile(
     r"""(?<=[:,\[])(\s*+"[^"]*+)(?:"\s*+\+\s*+"|(?<=\s)"\s*+")(?=[^"]*+"\s*+[,}\]+])"""
 )
@@ -224,16 +224,16 @@ def _loads(text: str) -> Any:
 
 
 def _repair(text: str, start: int) -> tuple[Any, int, int]:
-    """The innermost object or flat list that begins at ``start``, repaired, and where it ends.
+    """The innermost object or flat list that begins at ``start``, repaired; its end (-1: none); and the
+    number of scanned characters.
 
-    Third is how many characters were looked at. One that holds others is left to them, so that a
-    cut or a fault costs one pair and no more.
+    A value with objects inside is skipped in favour of these, so that a cut or fault costs one pair only.
     """
     end, whole, seen = _span(text, start)
     begin = _QUOTED_NAME if not whole else _STRINGS if text[start] == "[" else None
     if (begin and not begin.match(text, start, end)) or not text[start:end].strip("[{ \n"):
         return None, -1, seen
-    return _loads(text[start:end]), end, seen + 10 * (end - start)  # repairing takes as much longer
+    return _loads(text[start:end]), end, seen + 10 * (end - start)  # repairing is 10 times slower
 
 
 _QUOTED_NAME = re.compile(
@@ -244,10 +244,10 @@ _CLOSING = re.compile(r"""(?<!\s)\s*+(?:[}\]:]|,\s*+(?:["'“{\[}\]]|[\w-]++\s*+
 
 
 def _span(text: str, start: int, *, nested: bool = False) -> tuple[int, bool, int]:
-    """Where the JSON value that begins at ``start`` ends, whether it is whole, characters looked at.
+    """The end of the JSON value that begins at ``start``, whether it is whole, and scanned characters.
 
     A quote opens a string only after one of ``[{,:`` and closes it only before one of ``]},:``, so
-    apostrophes and quotes inside an answer do no harm. Of a value cut inside a string, the string
+    apostrophes and quotes inside an answer do no harm. If a value is cut inside a string, this string
     is left out.
     """
     depth, quote, before = 0, "", ""
@@ -264,7 +264,7 @@ def _span(text: str, start: int, *, nested: bool = False) -> tuple[int, bool, in
         elif char in "[{":
             depth += 1
             if depth > 1 and char == "{" and not nested:
-                return start, False, position - start  # holds others: they are read one by one
+                return start, False, position - start  # objects inside are read one by one
             before = char
         elif char in "]}":
             depth -= 1

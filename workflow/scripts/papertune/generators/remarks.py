@@ -1,4 +1,4 @@
-"""What stands between and behind pairs and is of none: rules, headings, what a writer says of them."""
+"""Text between and after pairs that belongs to none: rules, headings, remarks of the writer."""
 
 import re
 
@@ -10,13 +10,13 @@ _FAREWELL = re.compile(
     r"|надеюсь|希望(?:这|這|以上|对您|對您)|如果您)",
     re.I,
 )
-# below the last answer without a blank line, where less is certain
+# a line right below the last answer, without a blank line: only certain remarks
 _LAST_LINE = re.compile(
     r"\n[ \t]*+(?:let me know if|i hope (?:this|these)|hope (?:this|these)|feel free to"
     r"|would you like (?:me|more))\b[^\n]*+\Z",
     re.I,
 )
-# what a writer says of pairs: of all of them, of their text, of himself and his reader
+# remarks about the pairs, their text, the writer or the reader
 _OF_PAIRS = re.compile(
     r"[^\n.!?]{0,120}?\b(?:these|those|the|above|all|each|every|both|my|two|three|four|five|ten|\d++)"
     r"[ ](?:(?:of|the|these|above|first|second|third|last|other|\w++-\w++|q&a|qa|question|answer)[ ])"
@@ -57,12 +57,12 @@ def body(text: str) -> str:
 
 
 def is_remark(text: str) -> bool:
-    """Whether a text begins with what a writer says of his pairs."""
+    """Whether a text begins with a remark about the pairs."""
     return bool(_FAREWELL.match(text) or _OF_PAIRS.match(text))
 
 
 def before_heading(answer: str) -> str:
-    """An answer without headings below it, which are the next question's."""
+    """An answer without headings below it, which belong to the next question."""
     lines = answer.split("\n")
     while len(lines) > 1 and (not lines[-1].strip() or _HEADING.fullmatch(lines[-1].strip())):
         del lines[-1]
@@ -71,7 +71,7 @@ def before_heading(answer: str) -> str:
 
 
 def _before_named(answers: list[str]) -> list[str]:
-    """Answers without the lines that end every one of them with the same name ("Score: 5")."""
+    """Answers without last lines that have the same name in all of them ("Score: 5")."""
     shorter = [answer.rstrip() for answer in answers]
     while len(shorter) > 1:
         parts = [answer.rpartition("\n") for answer in shorter]
@@ -85,7 +85,7 @@ def _before_named(answers: list[str]) -> list[str]:
 
 
 def _before_remark(answer: str, others: list[str]) -> str:
-    """The last answer without paragraphs about the pairs, where none of the other answers has two."""
+    """The last answer without remarks about the pairs, if all other answers have one paragraph."""
     if not others or any(_BLANK_LINE.search(other.strip()) for other in others):
         return answer
     parts = _BLANK_LINE.split(answer.strip())
@@ -98,7 +98,7 @@ def _before_remark(answer: str, others: list[str]) -> str:
 
 
 def alone(answers: list[str], last: bool) -> list[str]:
-    """Answers without what stands beside all of them or, where it ends the text, behind the ``last``."""
+    """Answers without named last lines and, if the ``last`` one ends the text, without its remarks."""
     if answers and last:
         answers = [*answers[:-1], _before_remark(answers[-1], answers[:-1])]
     return _before_named(answers)

@@ -1,4 +1,4 @@
-"""The answer that stands in a reply of a chat completions server."""
+"""The answer in a reply of a chat completions server."""
 
 import re
 from contextlib import suppress
@@ -9,11 +9,11 @@ from papertune.files import from_json
 from papertune.generators.thoughts import NOTHING_AFTER, is_all_thought, used_up
 from papertune.study.settings import Decoding
 
-CUT = {"length", "max_tokens", "model_length"}  # finish reasons of an answer without its end
+CUT = {"length", "max_tokens", "model_length"}  # finish reasons of a truncated answer
 
-# the server's own trouble
+# finish reasons for errors of the server
 BROKEN = {"error", "abort", "aborted", "cancelled", "insufficient_system_resource"}
-# of Gemini, too, which has several words for it
+# finish reasons of content filters; Gemini has several
 _FILTERED = re.compile(r"content_?filter|safety|prohibited|blocklist|recitation|spii|sensitive")
 _PARTS = {"text": "text", "output_text": "text", "refusal": "refusal"}  # type of a part → its text
 
@@ -23,18 +23,18 @@ def answer_in(content: bytes, decoding: Decoding) -> dict[str, Any]:
 
     Args:
         content: The reply, as JSON.
-        decoding: As it was asked for; its ``stop`` ends an answer whether the server knows it or not,
-            and thoughts may use up its ``max_new_tokens`` before the answer begins.
+        decoding: The requested decoding; its ``stop`` is applied here even if the server ignores it,
+            and its ``max_new_tokens`` is named in errors.
 
     Raises:
-        ValueError, LookupError, TypeError, AttributeError: there is none.
+        ValueError, LookupError, TypeError, AttributeError: there is no answer.
     """
     reply = from_json(content)
     choice = reply["choices"][0]
     end = str(choice.get("finish_reason") or "").lower()
     message = choice["message"] if "message" in choice else {"content": choice["text"]}
     text = message.get("content") or message.get("refusal") or ""
-    if isinstance(text, list):  # thoughts and text apart
+    if isinstance(text, list):  # thoughts and text in separate parts
         text = "".join(
             part
             if isinstance(part, str)
@@ -62,18 +62,18 @@ def answer_in(content: bytes, decoding: Decoding) -> dict[str, Any]:
     return {"text": ended, "cut": end in CUT and ended == text}
 
 
-# no tokenizer makes fewer tokens than words, or than a quarter of what stands without blanks
+# no tokenizer makes fewer tokens than words, or than a quarter of the characters without blanks
 _WORD = re.compile(r"[A-Za-z]{2,}|[\u0400-\u04ff]{2,}")
 _DENSE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-LEAST_READ = 256  # tokens; a smaller count is not of a whole prompt but of what was not cached
-SURE = 0.9  # of the least tokens that a prompt can have
+LEAST_READ = 256  # tokens; a smaller count may be that of uncached tokens only
+SURE = 0.9  # share of the least possible tokens of a prompt, below which it was certainly cut
 
 
 def prompt_cut(content: bytes, prompt: str) -> str:
-    """How a server says that it has read but a part of a prompt, in words; nothing where it does not.
+    """The error for a server that read only a part of a prompt, judged by its usage; else empty.
 
-    Some cut prompts in silence to the context that they were started with. What they count, in tokens
-    of a tokenizer that is not known here, is then less than any could make of the text.
+    Some servers silently cut prompts to their context. Their count of tokens is then smaller than that
+    of any tokenizer for the whole text.
     """
     with suppress(ValueError, LookupError, TypeError, AttributeError):
         usage = from_json(content)["usage"]

@@ -1,8 +1,8 @@
-"""Pairs written by rules alone: wh-questions about a text, or its sentences with a gap.
+"""Pairs written by rules: wh-questions about a text, or its sentences with a gap.
 
-Both kinds keep three promises: the answer stands in the text word for word, the question does not
-contain its answer, and no question and no answer comes twice for one document. Which pairs are
-taken depends on the document's id and text only.
+Both kinds keep three promises: the answer occurs in the text word for word, the question does not
+contain its answer, and no question or answer is repeated for a document. The choice of pairs depends
+only on the document's id and text.
 """
 
 import random
@@ -19,8 +19,8 @@ from papertune.sentences import CONTENT, SCRIPTS, SPACELESS, is_spaceless, sente
 
 GAP = "____"
 LONGEST_ANSWER = 18  # words
-LONGEST_TEXT, LONGEST_SENTENCE = 300_000, 10_000  # characters of what is asked about
-LONGEST_CLOZE = 45  # words of the sentence around a gap
+LONGEST_TEXT, LONGEST_SENTENCE = 300_000, 10_000  # characters that are read
+LONGEST_CLOZE = 45  # most words of the sentence around a gap
 
 _FIND = "study studies investigate consider explore examine address analyze analyse revisit tackle"
 _MAKE = (
@@ -49,7 +49,7 @@ _MORE_STOP = (
     "work"
 )
 _STOP = (FUNCTION_WORDS - {*_NO_STOP.split()}) | {*_MORE_STOP.split()}
-# words that end a noun phrase, as far as a list can tell
+# words that end a noun phrase (an incomplete list)
 _VERBS = frozenset(
     f"{_FIND} {_MAKE} {_CLAIM} {' '.join(_USE)} {' '.join(_CHANGE)} run runs act confirms hold "
     "holds work works learn learns find finds evaluate occupies adds costs removes needs keeps "
@@ -64,7 +64,7 @@ def _any(words: str | dict[str, str]) -> str:
     return f"(?:{'|'.join(listed)})".replace(" ", r"\s")
 
 
-# Words have bounds, so that a text without blanks takes time in proportion to its length.
+# The length of words is bounded, so that a text without blanks takes linear time.
 _W, _W1 = r"[\w-]{0,40}+", r"[\w-]{1,40}+"
 _TOKEN = r"[^\s,;:]{1,300}+"  # formulas are longer than words
 # A phrase ends before a clause, a comma or the end of the sentence.
@@ -82,8 +82,8 @@ _NUMBER = (
     r"(?:(?:up to|about|more than|at least) )?\d[\d.,]*(?:\s?(?:%|percent|×|x|times|dB)(?!\w))?"
 )
 
-# (pattern, question); the question's slots are the pattern's groups. Earlier ones are preferred
-# within a sentence, and what one has taken as its answer no later one asks for.
+# (pattern, question); the question's slots are the pattern's groups. Earlier patterns have priority
+# within a sentence: later ones cannot use an answer that is taken.
 _PATTERNS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(pattern), question)
     for pattern, question in [
@@ -137,17 +137,17 @@ _GAP_NUMBER = regex.compile(
     rf"(?<!{_WRITTEN}|[.,$\\^-])\d+(?:\.\d+)?%?(?!{_WRITTEN}|[\^$\\%-]|\.\d|,\d)", regex.V1
 )
 _LONG_WORD = regex.compile(rf"(?<=\s)[[\p{{L}}\p{{M}}]--[{SPACELESS}]]{{5,}}+", regex.V1)
-# words of Thai cannot be told apart; a vowel that stands before its letter begins one, mostly
+# Thai words have no separators; a vowel that is written before its consonant mostly begins one
 _LETTERS_OF_THAI = regex.compile(
     rf"(?<=[{SCRIPTS[2].letters}]{{4}})[เ-ไເ-ໄ][{SCRIPTS[2].letters}]{{4,9}}(?=[เ-ไເ-ໄ]|\s|$)"
 )
 _WORD = r"[A-Za-z][A-Za-z]*(?:-[A-Za-z]+)*(?![\w\\$^}(-])"
-# what follows an article or a preposition: the best that can be told of noun phrases without a parser
+# words after an article or a preposition: an approximation of noun phrases without a parser
 _RUN = re.compile(
     r"\b(?:an?|the|of|by|for|with|from|on|in|between|under|over|our|its|using|via|into|against) "
     rf"(?P<phrase>{_WORD}(?: {_WORD}){{0,3}})"
 )
-# Where no pattern fits: what a sentence says about its subject.
+# If no pattern matches: what a sentence says about its subject.
 _GENERAL = re.compile(
     r"^(?:(?:[A-Z]\w+ly|However|Moreover|Thus|Hence|In particular|Furthermore|In addition), )?"
     r"(?P<subject>(?!(?:We|It|This|There|That|These|They|He|She|I|In|For|When|If|As|To)\b)"
@@ -165,16 +165,16 @@ _CLAUSE = re.compile(
 def pairs_about(document: Document, style: Literal["extractive", "cloze"], count: int) -> Pairs:
     """At most ``count`` pairs about a document.
 
-    ``extractive`` asks wh-questions built from patterns of scientific prose, ``cloze`` gives a
-    sentence with a gap.
+    ``extractive`` asks wh-questions from patterns of scientific prose; ``cloze`` gives a sentence with
+    a gap.
     """
     rng, text = random.Random(f"{style}/{document.id}"), document.text[:LONGEST_TEXT]
     find = _extractive if style == "extractive" else _cloze
     taken: Pairs = []
-    # the first group holds the better pairs; within a group, chance decides
+    # earlier groups have better pairs; within a group, the order is random
     for number, group in enumerate(find(text, rng)):
         if number == 2 and taken:
-            break  # the last resort is for texts that give nothing else
+            break  # the last group is only for texts without other pairs
         rng.shuffle(group)
         for question, answer in group:
             if len(taken) == count:
@@ -199,7 +199,7 @@ def _is_good(question: str, answer: str, text: str, taken: Pairs) -> bool:
 
 
 def _is_balanced(text: str) -> bool:
-    """No formula and no bracket is cut through, and no markup is left over."""
+    """Whether formulas and brackets are complete, and no markup is left over."""
     pairs = all(text.count(left) == text.count(right) for left, right in ("()", "[]", "{}", "“”"))
     return pairs and text.count("$") % 2 == 0 and not re.search(r"\\\w", text.replace("$", ""))
 
@@ -218,7 +218,7 @@ def _extractive(text: str, _rng: random.Random) -> Iterator[Pairs]:
         elif match := _CLAUSE.search(sentence):
             general.append(("What do the authors do?", match["answer"]))
     yield general
-    # last resort, so that a text without any verb we know still gives a pair
+    # last resort, so that a text without a known verb still gives a pair
     last: Pairs = []
     for sentence in every:
         words, between, each = _pieces(sentence.strip())
@@ -229,7 +229,7 @@ def _extractive(text: str, _rng: random.Random) -> Iterator[Pairs]:
 
 
 def _pieces(sentence: str) -> tuple[list[str], str, float]:
-    """A sentence's words, what stands between them, and how many are one: letters of Chinese."""
+    """A sentence's pieces, their separator, and pieces per word: words, or letters without blanks."""
     if not is_spaceless(sentence):
         return sentence.split(), " ", 1
     letters = regex.findall(r"[เ-ไເ-ໄ]?\X", sentence)
@@ -255,14 +255,14 @@ def _wh_questions(sentence: str) -> Iterator[tuple[str, str]]:
 
 
 def _inside(subject: str) -> str:
-    """A sentence's subject as it stands inside a sentence: names keep their capital."""
+    """A sentence's subject as written inside a sentence: lower case, but names keep their capital."""
     first, _, rest = subject.partition(" ")
     common = first.lower() in _STOP or (first[1:].islower() and not first[0].islower() and rest)
     return f"{first.lower()} {rest}".strip() if common else subject
 
 
 def _cloze(text: str, rng: random.Random) -> Iterator[Pairs]:
-    groups: dict[bool, Pairs] = {True: [], False: []}  # strong ones, weak ones
+    groups: dict[bool, Pairs] = {True: [], False: []}  # pairs with strong gaps, with weak ones
     gaps_of = _gaps if is_english(text) else _gaps_elsewhere
     for sentence in _sentences(text):
         gaps = list(gaps_of(sentence))
@@ -274,7 +274,7 @@ def _cloze(text: str, rng: random.Random) -> Iterator[Pairs]:
 
 
 def _gaps(sentence: str) -> Iterator[tuple[tuple[int, int], bool]]:
-    """Spans worth removing; phrases, numbers and names are strong, single words weak."""
+    """Spans suitable as gaps, and whether they are strong (phrases, numbers, names) or weak (words)."""
     for match in _GAP_NUMBER.finditer(sentence):
         yield match.span(), True
     for run in _RUN.finditer(sentence):
@@ -290,8 +290,8 @@ def _gaps(sentence: str) -> Iterator[tuple[tuple[int, int], bool]]:
 
 
 def _gaps_elsewhere(sentence: str) -> Iterator[tuple[tuple[int, int], bool]]:
-    """The same in other languages, of which nothing is known: longer words, or stretches between
-    particles of Chinese and Japanese, or between blanks of Thai.
+    """As :func:`_gaps` for other languages, without knowledge of them: longer words, text between
+    particles in Chinese and Japanese, or parts of Thai text.
     """
     for match in _GAP_NUMBER.finditer(sentence):
         yield match.span(), True

@@ -1,4 +1,4 @@
-"""A generator's model in a server that the job starts: it reads and writes what it would in the job."""
+"""A generator's model in a server that the job starts, with the same prompts as in the job itself."""
 
 from collections.abc import Container, Iterable, Iterator
 from contextlib import ExitStack
@@ -13,11 +13,11 @@ from papertune.models.whole import penalty_of
 from papertune.servers.place import Place
 from papertune.study.settings import Answering, OpenAIGenerator, ServerSettings
 
-OTHERWISE = "the server would read the prompt otherwise than it stands there"
+OTHERWISE = "the server would tokenize the prompt differently"
 
 
 class ServedBackend(TransformersBackend):
-    """Starts the server with the first request; prompts are those of the job's own engine."""
+    """Starts the server with the first request; prompts are made as by the job's own engine."""
 
     settings: OpenAIGenerator  # type: ignore[assignment]
 
@@ -27,7 +27,7 @@ class ServedBackend(TransformersBackend):
         self._server: tuple[Place, str] | None = None
 
     def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
-        """Batches as they come."""
+        """Yield batches as they arrive."""
         for window, rows, too_long in self._windows(requests):
             if too_long:
                 yield too_long
@@ -56,7 +56,7 @@ class ServedBackend(TransformersBackend):
         return served.Writer(*self._server, self._tokenizer, sampling, most, settings, penalty)
 
     def cut(self, requests: Iterable[Request], wanted: Container[str]) -> None:  # type: ignore[override]
-        """Requests are the server's to batch."""
+        """None: the server batches requests itself."""
 
     def close(self) -> None:
         """End the server."""

@@ -1,4 +1,4 @@
-"""Pairs in a JSON value of any of the shapes that models make."""
+"""Pairs in a JSON value of any shape that models write."""
 
 import re
 from collections.abc import Iterable
@@ -18,13 +18,13 @@ _ANSWER_NAMES |= {word.replace(" ", "") for word in ANSWER_WORDS}
 _KINDS = ("correct", "model", "sample", "expected", "ideal", "reference", "gold")
 _ANSWER_NAMES |= {f"{kind}answer" for kind in _KINDS}
 _PLURALS = ({"questions", "qs"}, {"answers", "as", "responses"})
-# beside an answer that announces them, and what an answer goes on in
+# keys of a list that an answer announces, and of the continuation of an answer
 _ANNOUNCED = {"details", "steps", "points", "keypoints", "items", "list", "parts", "components"}
 _ANNOUNCED |= {"examples", "bullets", "bulletpoints", "features", "contributions", "findings"}
 _GOES_ON = re.compile(r"(answer)(?:continued|continuation|contd?|part|parts|rest)")
 _OPTIONS = {"options", "choices"}
 _PLAIN = {"text", "value", "content", "answer"}
-# records of data sets, which have no question and no answer by name
+# keys of dataset records without names for question and answer
 _INSTRUCTED = (
     {"instruction", "output"}, {"instruction", "response"}, {"prompt", "completion"}, {"prompt", "response"},
     {"input", "output"}, {"user", "assistant"}, {"human", "assistant"}, {"human", "gpt"}, {"human", "ai"},
@@ -33,7 +33,7 @@ _ASKED = {"instruction", "prompt", "input", "user", "human"}
 
 
 def _name(key: object) -> str:
-    """``Question 1:`` → ``question``, ``问题（一）`` → ``问题``."""
+    """A key without number and marks: ``Question 1:`` → ``question``, ``问题（一）`` → ``问题``."""
     name = str(key).lower()
     return (
         _GOES_ON.sub(r"\1", re.sub(r"[^a-z]", "", name))
@@ -43,7 +43,7 @@ def _name(key: object) -> str:
 
 
 def is_part(value: Any, names: set[str] = _QUESTION_NAMES | _ANSWER_NAMES) -> bool:
-    """A list such as ``["question", "How …"]``, one half of a pair."""
+    """Whether a value is a list such as ``["question", "How …"]``, one half of a pair."""
     named = isinstance(value, list | tuple) and len(value) == 2 and isinstance(value[0], str)
     return named and _name(value[0]) in names
 
@@ -51,8 +51,8 @@ def is_part(value: Any, names: set[str] = _QUESTION_NAMES | _ANSWER_NAMES) -> bo
 def _joined(parts: Iterable[Any]) -> Pairs:
     """Pairs of the questions and the answers among named parts.
 
-    By the numbers in their names, where all have one; else by their order. Answers that follow one
-    question are the parts of one answer. Where it is not certain what belongs together, none.
+    They are matched by the numbers in their names if all have one, else by their order. Several answers
+    after one question are parts of one answer. If the match is uncertain, there are no pairs.
     """
     said = [
         (part[0], is_part(part, _QUESTION_NAMES), _string(part[1]))
@@ -62,7 +62,7 @@ def _joined(parts: Iterable[Any]) -> Pairs:
     asked = [(name, text) for name, asks, text in said if asks]
     answers = [(name, text) for name, asks, text in said if not asks]
     if len({_name(name) for name, _ in answers}) > 1 and len({text for _, text in answers}) > 1:
-        pairs = []  # two answers, and not the parts of one
+        pairs = []  # different answers, not parts of one
     elif len(asked) == 1:
         pairs = [(asked[0][1], "\n".join(dict.fromkeys(text for _, text in answers if text)))]
     else:
@@ -93,7 +93,7 @@ def _number(name: str) -> str:
 
 
 def pairs_of(value: Any) -> Pairs:
-    """The pairs of a JSON value of any of the shapes that models make."""
+    """The pairs of a JSON value of any shape that models write."""
     if isinstance(value, list):
         return _pairs_in_list(value)
     if not isinstance(value, dict):
@@ -121,7 +121,7 @@ def _pairs_or_labelled(value: Any) -> Pairs:
 
 
 def _column(value: Any, names: set[str]) -> dict[Any, str]:
-    """Number or place → text, of a list or an object of questions or answers alone; else nothing."""
+    """Number or index → text of a list or object of questions only or answers only; else empty."""
     items = dict(enumerate(value)) if isinstance(value, list) else value
     if not isinstance(items, dict):
         return {}
@@ -141,7 +141,7 @@ def _column(value: Any, names: set[str]) -> dict[Any, str]:
 
 
 def _instructed(value: dict[str, Any]) -> Pairs:
-    """The pair of a record for training: an instruction and an output, a user and an assistant."""
+    """The pair of a training record: an instruction and an output, or a user and an assistant."""
     texts = {_name(key): text for key, text in value.items() if text not in ("", None, [])}
     for names in _INSTRUCTED:
         asked, said = sorted(names, key=lambda name: name not in _ASKED)
@@ -157,7 +157,7 @@ def _instructed(value: dict[str, Any]) -> Pairs:
 
 
 def _pairs_in_list(value: list[Any]) -> Pairs:
-    """Pairs of a list: of objects, ``[question, answer]``, or parts such as ``["question", "…"]``."""
+    """Pairs of a list of objects, of ``[question, answer]``, or of parts as ``["question", "…"]``."""
     if value and all(map(is_turn, value)):
         with suppress(NoConversation):
             return [(question, answer) for question, answer in questions_in(value)]
@@ -186,7 +186,7 @@ def _announces(text: str) -> bool:
 
 
 def _with_announced(value: dict[str, Any]) -> list[tuple[str, Any]]:
-    """The parts of an object, with those of an answer that it announces in another key."""
+    """The parts of an object; an answer that announces a list gets the list from the next key."""
     parts: list[tuple[str, Any]] = []
     for key, item in value.items():
         last = parts[-1] if parts else ("", "")
@@ -199,7 +199,7 @@ def _with_announced(value: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _string(value: Any) -> str:
-    """A string as it is; a nested answer as one line per entry."""
+    """A string unchanged; a nested answer as one line per entry."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or value is None:

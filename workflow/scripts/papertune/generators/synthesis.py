@@ -1,4 +1,4 @@
-"""One generator writes a dataset: pairs about the documents of each split, and the card."""
+"""Write a generator's dataset: pairs about the documents of each split, and the card."""
 
 import json
 import logging
@@ -73,12 +73,12 @@ on. Pairs written by a language model may be wrong.
 
 @dataclass(slots=True)
 class Counts:
-    """What one run did: the numbers that its log gives."""
+    """The numbers of one run, for its log."""
 
     documents: int
-    from_store: int = 0  # documents answered without asking the generator
-    asked: int = 0  # documents asked about
-    requests: int = 0  # texts asked for: of second attempts and each candidate, too
+    from_store: int = 0  # documents whose results were in the store
+    asked: int = 0  # documents that the generator was asked about
+    requests: int = 0  # requested texts, with further attempts and all candidates
     pairs: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
 
@@ -99,30 +99,28 @@ def synthesize(
     """Write the pairs of one generator about the documents of one split.
 
     Args:
-        documents: Files of documents, of any years; the split's are chosen from them.
-        mine: Which documents these are.
-        taken_out: Ids of those that are not asked about: they stand on the training side.
-        trained: Pairs that are not taken.
+        documents: Files of documents of any years; those of the split are chosen from them.
+        mine: Chooses the documents of the split.
+        taken_out: Ids of documents to leave out, as they are copies of training documents.
+        trained: Training pairs, which are not taken.
         output: The split of a dataset: pairs, ordered by year and document.
-        rejected: File of rejections: pairs not kept (``trained_on``, say), and documents without a
-            pair (``no_pairs``) or that the service refused this time (``service_refused``).
-        shards: Processes that write, each with a model of its own, where one runs here.
+        rejected: File of rejections: pairs not kept (such as ``trained_on``), and documents without a
+            pair (``no_pairs``) or refused by the service this time (``service_refused``).
+        shards: Number of processes, each with its own model, if a model runs here.
 
     Raises:
         Interrupted: the job was asked to stop.
         GeneratorError: the generator cannot write, no document is in the split, or no document
-            gave a pair. What was finished until then is in the store.
+            gave a pair. Finished work is in the store.
     """
     places, repeated = places_of(documents, mine, taken_out)
     if not places:
         where = ", ".join(map(str, documents[:3]))
-        hint = "look at the years in splits, at splits.validation, and at what was collected"
+        hint = "check the years in splits, splits.validation, and the collected documents"
         what = f"no document is in the split {mine.split!r}"
         if taken_out:
-            what += f": all its documents ({len(taken_out)}) stand on the training side too"
-            hint = (
-                f"rejected/splits/{mine.split}.jsonl says where; give other years, or another share"
-            )
+            what += f": all its documents ({len(taken_out)}) are in the training data, too"
+            hint = f"see rejected/splits/{mine.split}.jsonl; set other years, or another share"
         raise GeneratorError(what, where=where, hint=hint)
     what = f"{writer.name}/{mine.split}"
     asking = Asking(writer, store, what, threads)
@@ -150,7 +148,9 @@ def synthesize(
             reject(one)
         write_pairs(output, _pairs(asking, places, counts, reject, trained))
     if refused := counts.rejected["service_refused"]:
-        told = "%s: the service refused %d documents (%s says why); without %s the same command asks again"
+        told = (
+            "%s: the service refused %d documents (see %s); to ask again, delete %s and run again"
+        )
         log.warning(told, what, refused, rejected, output)
     log.info(
         "%s: asked %d documents, %d from the store (%d requests); %d pairs; rejected: %s",
@@ -167,7 +167,7 @@ def _pairs(
     reject: Callable[[Rejection], None],
     trained: Container[Pair],
 ) -> Iterator[Pair]:
-    """What was kept of every document, in order; what was not goes to ``reject``."""
+    """The kept pairs of every document, in order; all others go to ``reject``."""
     reasons: Counter[str] = Counter()
     attempts, held_out = asking.writer.attempts, asking.writer.held_out
     for place in places:
@@ -183,7 +183,7 @@ def _pairs(
                 if pair not in trained:
                     kept.append(pair)
                     continue
-                why, said = "every pair is one of training", f"{pair.question} → {pair.answer}"
+                why, said = "every pair is a training pair", f"{pair.question} → {pair.answer}"
                 reject(Rejection("synthesize", place.id, "trained_on", said[:400]))
             counts.pairs += len(kept)
             yield from kept
@@ -203,8 +203,8 @@ def _pairs(
         raise GeneratorError(
             f"not one pair from {len(places)} documents: {told}",
             where=f"generators.{asking.writer.name}",
-            hint=f"look at the raw outputs in the store's folder "
-            f"{(asking.raw or asking.checked).folder}, then at the prompt, max_new_tokens and "
+            hint=f"check the raw outputs in the store's folder "
+            f"{(asking.raw or asking.checked).folder}, then the prompt, max_new_tokens and "
             "grounding",
         )
 
@@ -230,15 +230,15 @@ def _of_document(
         }
     made["version"] = versions.SYNTHESIZE
     if document.score is not None:
-        made["score"] = document.score  # by which subsets choose
-    # the answer to a question of the source is the document's text, which must not be given away
+        made["score"] = document.score  # for subset.top
+    # a source's answer is the document's text, so this must not be the context
     ours = isinstance(generator, SourceGenerator)
     context = "" if ours else document.text
     check, called = (document.check, document.entry_point) if ours else ("", "")
     about = (place.id, place.year, writer.instruction, context)
     goes_on, before = talks(generator, document), list[list[str]]()
     for (question, answer), chosen in zip(kept, every, strict=False):
-        # what is said twice in a conversation is two pairs
+        # a pair that is repeated in a conversation is two pairs
         key = pair_id(place.id, question, answer, before)
         sent = asking.sent(place, attempt, chosen.get("candidate", 1))
         own = {**made, **chosen, **({"decoding": sent} if sent else {})}
@@ -259,22 +259,22 @@ def describe_dataset(
     by_year: bool,
     generator: Mapping[str, Any],
 ) -> None:
-    """Write the card (README.md) that tells people and ``datasets.load_dataset`` what is here.
+    """Write the card (README.md) that describes the dataset to people and ``datasets.load_dataset``.
 
     Args:
-        splits: The files of its folder.
-        taken_out: Files of the documents that left a split, named by it.
+        splits: The files of the dataset.
+        taken_out: Files of the documents that were removed from a split, named after it.
         rejected: Files of the generator's rejections.
         output: The card.
-        title: Of the experiment; ``name`` stands in where it is empty.
-        name: Of the dataset.
-        by_year: Documents are split by year, not by a hash of their id.
+        title: Title of the experiment; empty: ``name`` is used.
+        name: Name of the dataset.
+        by_year: Whether documents are split by year; else by a hash of their id.
         generator: Its settings.
     """
     rows, files, total, english = [], [], 0, True
     for path in sorted(splits):
         documents, years, questions = read_columns(path, "document", "year", "question")
-        # of a few together it can be told; of a dataset in several languages it is said of none
+        # several questions together are enough to recognise English; mixed datasets name no language
         some = [
             " ".join(map(str, questions[at : at + 20]))
             for at in range(0, min(len(questions), 2000), 20)
@@ -301,7 +301,7 @@ def describe_dataset(
 
 
 def _apart(taken_out: Sequence[Path], rejected: Sequence[Path]) -> str:
-    """What was done so that no text that trains is tested with, in words."""
+    """A sentence for the card on how training texts are kept out of the test set."""
     left = {path.stem: sum(1 for _ in read_records(path, Rejection)) for path in taken_out}
     pairs = sum(
         one.reason == "trained_on" for path in rejected for one in read_records(path, Rejection)

@@ -1,4 +1,4 @@
-"""What a model thinks before it answers, told from its answer by the marks of every family."""
+"""Separate a model's thoughts from its answer, by the marks of all model families."""
 
 import re
 
@@ -7,12 +7,12 @@ _NAMES = (
     "analysis", "inner_monologue",
 )  # fmt: skip
 _TAG = f"({'|'.join(_NAMES)})>"
-# behind a backtick a tag is spoken of
+# after a backtick, a tag is only mentioned
 _START = re.compile(f"(?<!`)<{_TAG}", re.I | re.A)
 _ENDS = {tag: re.compile(f"(?<!`)</{tag}>", re.I) for tag in _NAMES}
 _LAST_END = re.compile(rf"^.*(?<!`)</{_TAG}", re.S | re.I)
 
-# of Mistral, Seed, Kimi, Sky-T1, Command A and Gemma 4
+# marks of Mistral, Seed, Kimi, Sky-T1, Command A and Gemma 4
 _OTHERS = (
     r"\[THINK\]|<seed:think>|<thought>|◁think▷|<\|begin_of_thought\|>|<\|START_THINKING\|>"
     r"|<\|channel>thought\b|<unused94>(?:thought\b)?"
@@ -22,13 +22,13 @@ _ENDS_OF = (
     r"|<unused95>"
 )
 _STARTS_OF_OTHERS, _ENDS_OF_OTHERS = re.compile(_OTHERS), re.compile(_ENDS_OF)
-# of gpt-oss: every message has a channel, and the last one is the answer
+# channels of gpt-oss: every message has one, and the last message is the answer
 _CHANNELS = re.compile(
     r"\s*(?:<\|start\|>\w{0,20})?<\|channel\|>|\s*analysis(?=.*assistantfinal)", re.S
 )
 _DRAFT = re.compile(r"(?:<\|start\|>\w{0,20})?<\|channel\|>(?:analysis|commentary)\b|\A\s*analysis")
 _FINAL = re.compile(r"<\|channel\|>final\b[^<>|]{0,80}(?:<\|message\|>)?|assistantfinal")
-# what ends a turn, or a text, of models whose server does not take it away
+# end tokens of turns or texts, which some servers leave in
 _STOPS = (
     "<|end|>", "<|return|>", "<|END_RESPONSE|>", "<|end_of_solution|>", "<|im_end|>", "<|eot_id|>",
     "<|endoftext|>", "<|end_of_text|>", "<|END_OF_TURN_TOKEN|>", "<end_of_turn>", "<turn|>",
@@ -39,7 +39,7 @@ _STOP_INSIDE = re.compile(
     r"|\[INST\])"
 )
 
-# a string of JSON: marks in it are spoken of
+# a string of JSON: marks in it are only mentioned
 _STRING = re.compile(r'([\[{,:]\s*+")([^"\\]*+(?:\\.[^"\\]*+)*+)(?="\s*+[,:\]}])', re.S)
 _MARK = re.compile(
     f"</?{_TAG}|{_OTHERS}|{_ENDS_OF}"
@@ -51,9 +51,9 @@ NOTHING_AFTER = "the answer was all thought, and nothing was written after it"
 
 
 def without_thoughts(text: str) -> tuple[str, bool]:
-    """The answer in a text, and whether the text is but a thought without an end.
+    """The answer in a text, and whether the text is only an unfinished thought.
 
-    Of such a one it is the thought. Takes time in proportion to the text's length.
+    For an unfinished thought, the text of the thought is returned. Takes linear time.
     """
     # the opening tag of a thought is often part of the prompt
     text = _LAST_END.sub("", _without_whole(_with_one_mark(_STRING.sub(_shielded, text))))
@@ -70,9 +70,7 @@ def without_thoughts(text: str) -> tuple[str, bool]:
 
 
 def _shielded(string: re.Match[str]) -> str:
-    """A string of JSON whose marks are written as escapes of JSON; one that begins with a thought
-    stays as it is.
-    """
+    """A string of JSON with its marks escaped; a string that begins with a thought is unchanged."""
     said = string[2]
     if (
         (first := _MARK.match(said))
@@ -85,15 +83,15 @@ def _shielded(string: re.Match[str]) -> str:
 
 def _with_one_mark(text: str) -> str:
     """The text with the marks of all families written as ``<think>`` and ``</think>``."""
-    if _CHANNELS.match(text) or "<|channel|>final" in text:  # the first mark may be of the prompt
+    if _CHANNELS.match(text) or "<|channel|>final" in text:  # the first may be part of the prompt
         text = _FINAL.sub("</think>", _DRAFT.sub("<think>", text))
     return _ENDS_OF_OTHERS.sub("</think>", _STARTS_OF_OTHERS.sub("<think>", text))
 
 
 def _without_whole(text: str) -> str:
-    """The text without what stands between a thought's tags."""
+    """The text without thoughts that have both tags."""
     parts, position = [], 0
-    endless: set[str] = set()  # tags of which no end comes any more
+    endless: set[str] = set()  # tags without a further end tag
     for start in _START.finditer(text):
         tag = start[1].lower()
         if start.start() < position or tag in endless:
@@ -107,11 +105,11 @@ def _without_whole(text: str) -> str:
 
 
 def used_up(max_new_tokens: int) -> str:
-    """What is said of thoughts that left no tokens for an answer."""
+    """The error for thoughts that left no tokens for an answer."""
     return f"the answer was all thought, which used up max_new_tokens ({max_new_tokens}): set more"
 
 
 def is_all_thought(text: str) -> bool:
-    """Whether a text that was cut has no answer after what was thought."""
+    """Whether a text has no answer after its thoughts."""
     answer, unfinished = without_thoughts(text)
     return unfinished or not answer.strip()

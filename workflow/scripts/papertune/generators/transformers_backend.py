@@ -18,8 +18,8 @@ from papertune.study.settings import TransformersGenerator
 
 log = logging.getLogger(__name__)
 
-WINDOW = 32  # batches that are sorted by length together: enough to waste little on padding
-ROWS = 8  # of such a batch, where batches are as large as memory holds
+WINDOW = 32  # batches that are sorted by length together, to reduce padding
+ROWS = 8  # rows of such a batch if batch_size is auto
 
 
 class TransformersBackend(Backend):
@@ -34,7 +34,7 @@ class TransformersBackend(Backend):
         super().__init__(settings, folder=folder, threads=threads)
         if folder is None:
             what = f"no folder was given for the generator's model {settings.model!r}"
-            hint = "download_base brings a Hub model; a local one is named by its path"
+            hint = "get a Hub model with download_base; name a local one by its path"
             raise GeneratorError(what, hint=hint)
         self._model: Any = None
         self._tokenizer: Any = None
@@ -42,13 +42,13 @@ class TransformersBackend(Backend):
         self._size: Size | None = None
 
     def version(self, store: Path | None = None) -> dict[str, Any]:
-        """The weights of a local folder; a Hub model is named by its revision."""
+        """The version of prompts, and the digest of a model's weights unless it has a revision."""
         how = {"prompts": versions.PROMPTS}
         own = not self.settings.revision
         return how | ({"weights": weights_digest(self.folder, store)} if own else {})
 
     def write(self, requests: Iterable[Request]) -> Iterator[list[Written]]:
-        """Batches as they are written."""
+        """Yield batches as they are written."""
         for window, rows, too_long in self._windows(requests):
             if self._model is None:
                 self._model = loading.load_model(self.folder)
@@ -73,7 +73,7 @@ class TransformersBackend(Backend):
             yield from filter(None, ([key for key in keys if key in wanted] for keys in whole))
 
     def _batches(self, window: list[Request], rows: list[Row]) -> list[list[Row]]:
-        """Requests about a document stand together: its text is read once."""
+        """Batches of a window; requests about one document are together, so its text is read once."""
         if self._size is None:
             new = self.settings.decoding.max_new_tokens
             config = loading.load_config(self.folder)
@@ -84,7 +84,7 @@ class TransformersBackend(Backend):
     def _windows(
         self, requests: Iterable[Request], wanted: Container[str] | None = None
     ) -> Iterator[tuple[list[Request], list[Row], list[Written]]]:
-        """Requests, their prompts' tokens, and what is to be said of prompts that are too long."""
+        """Windows of requests, with the tokens of their prompts, and errors for prompts too long."""
         rest = iter(requests)
         size = self.settings.batch_size
         while window := list(islice(rest, (size if isinstance(size, int) else ROWS) * WINDOW)):
@@ -109,6 +109,6 @@ class TransformersBackend(Backend):
                 else:
                     rows.append((request.key, fitting))
             if fit.cut and wanted is None:
-                told = "%d documents lose their end: the model has room for prompts of %s tokens"
+                told = "%d documents lose their end: the context allows prompts of %s tokens"
                 log.warning(told, len(fit.cut), room)
             yield window, rows, too_long

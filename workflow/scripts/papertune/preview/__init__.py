@@ -1,1 +1,1 @@
-"""What a study will do, shown on a few documents before anything large is begun."""
+"""A preview of a study on a few documents, before anything large begins."""

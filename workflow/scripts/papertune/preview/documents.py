@@ -1,4 +1,4 @@
-"""A few documents of a study, found as the run will find them: what is asked is asked once."""
+"""A few documents of a study, found as the run will find them, so that no request is made twice."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ from papertune.study.layout import Layout
 from papertune.study.settings import Part
 from papertune.study.splits import SplitOf
 
-FEW = 5  # documents with a text
-LOOKED_AT = 3 * FEW  # at most, to find as many
+FEW = 5  # documents with a text that are wanted
+LOOKED_AT = 3 * FEW  # most documents whose texts are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,37 +25,37 @@ class Found:
 
     split: str
     part: Part
-    listed: int  # documents of the split in it
-    listings: Mapping[Part, Path]  # those that were looked at
-    file: Path  # those that have a text
+    listed: int  # number of listed documents of this split and part
+    listings: Mapping[Part, Path]  # files of the listings that were read
+    file: Path  # file of the documents with a text
     documents: Sequence[Document]
-    lost: Sequence[Rejection]  # those that have none, and why
+    lost: Sequence[Rejection]  # documents without a text, with reasons
 
 
 def split_for(layout: Layout) -> str:
-    """The split whose documents most of the writers are asked about; the test side first."""
+    """The split about which most writers write; test, if there are as many for train."""
     asked = [split for _, split in layout.generated]
     return max(("test", "train"), key=asked.count)
 
 
 def find_some(layout: Layout, folder: Path, store: Path) -> Found:
-    """The first documents of a split's first year, by the hash by which samples are drawn.
+    """The first documents of a split's first year, by the hash that samples are drawn by.
 
-    A listing or texts that are there already are read; else the source is asked for that one
-    listing, and for the texts of these documents alone. Pages and outcomes go where the run looks.
+    Existing listings and texts are read. Otherwise, the source is asked for this one listing and for
+    the texts of these documents only. Pages and outcomes go to the run's store and cache.
 
     Args:
-        folder: Where listing and texts are written, which are not whole.
-        store: Of finished work; pages lie in its folder ``http``.
+        folder: For the incomplete listing and texts.
+        store: The store of finished work; pages lie in its folder ``http``.
 
     Raises:
-        CollectError: as the steps of collecting; or none of the documents is of the split.
+        CollectError: as the steps of collecting, or no document belongs to the split.
     """
     split = split_for(layout)
     part = layout.experiment.parts_of(split)[0]
     mine = SplitOf.of(split, layout.experiment.splits)
     listings, cache = dict[Part, Path](), store / "http"
-    # where years decide nothing, the parts are parts of one listing
+    # without years, the parts belong to one listing
     for one in [part] if isinstance(part, int) else layout.experiment.parts:
         listings[one] = Path(layout.by_year("listings")[one])
         if not listings[one].exists():
@@ -90,9 +90,9 @@ def find_some(layout: Layout, folder: Path, store: Path) -> Found:
 
 
 def assumed(layout: Layout, found: Found, folder: Path) -> Layout:
-    """A layout in which each year that is not listed yet has as many documents as the one that is.
+    """A layout in which unlisted years have as many documents as the listed one, for estimates.
 
-    It lies in the folder, for what counts documents: folders of results are links, listings copies.
+    It lies in ``folder``: its folders of results are links, its listings are copies.
     """
     for path in Path(layout.results).glob("*/*/"):
         study = path.parent.name

@@ -1,4 +1,4 @@
-"""What a study will take, and what it can show: estimates, each with what it rests on."""
+"""Estimates of what a study will need and can show, each with its assumptions."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -13,18 +13,18 @@ from papertune.report.size import show_size
 from papertune.study.layout import Layout
 from papertune.study.methods import METHODS
 
-WIDTH = 4  # bytes of a weight, at most
+WIDTH = 4  # most bytes per weight
 
 
 def estimates(
     layout: Layout, found: Found, tried: Sequence[Tried], room: Room, store: str, submits: bool
 ) -> Iterator[str]:
-    """Lines about the study as a whole; what is finished already is counted as well.
+    """Lines about the whole study, including work that is finished already.
 
     Args:
         layout: As :func:`papertune.preview.documents.assumed` makes it.
-        room: Bytes that a task is given, where that is known.
-        submits: Its long jobs go to a cluster.
+        room: Bytes available to a task, where known.
+        submits: Whether long jobs go to a cluster.
     """
     yield from _documents(layout, found)
     yield from _calls(layout, tried)
@@ -39,8 +39,8 @@ def _documents(layout: Layout, found: Found) -> Iterator[str]:
     said = ", ".join(f"about {count:,.0f} {split}" for split, count in counts.items() if count)
     parts = len(layout.experiment.parts)
     yield (
-        f"Documents: {said}; of {parts} years or parts. A year that is not listed yet is taken to have "
-        f"as many as {found.part}."
+        f"Documents: {said}; in {parts} years or parts. Years that are not listed yet are assumed to "
+        f"have as many as {found.part}."
     )
 
 
@@ -60,12 +60,12 @@ def _calls(layout: Layout, tried: Iterable[Tried]) -> Iterator[str]:
         written = documents * candidates * generator.pairs * (QUESTION + WRITTEN)
         yield (
             f"Writer {one.writer}: about {documents * candidates:,.0f} calls (at most "
-            f"{documents * each:,.0f}, each attempt counted), {read:,.0f} tokens read, "
-            f"{written:,.0f} written; of {CHARACTERS} characters a token."
+            f"{documents * each:,.0f}, with all attempts), {read:,.0f} tokens read, "
+            f"{written:,.0f} written, at {CHARACTERS} characters per token."
         )
         if one.requests:
             pace = one.seconds / one.requests
-            yield f"  At the pace of those above: {spent(documents * candidates * pace)}."
+            yield f"  At the pace of the calls above: {spent(documents * candidates * pace)}."
 
 
 def _time(layout: Layout, submits: bool) -> Iterator[str]:
@@ -74,7 +74,7 @@ def _time(layout: Layout, submits: bool) -> Iterator[str]:
         for what in ("writing", "training", "answering"):
             yield f"Time for {what}: {span(*getattr(hours, what))} of {GPU}, one job after another."
         if hours.unknown:
-            yield f"  Not counted, as nothing is known of the model: {', '.join(hours.unknown)}."
+            yield f"  Not counted, as their models are unknown: {', '.join(hours.unknown)}."
         return
     rate = measured_rate()
     stages = {
@@ -96,7 +96,7 @@ def _time(layout: Layout, submits: bool) -> Iterator[str]:
         took = sum(sum(seconds_of(layout, rule, job, rate)) for job in jobs)
         if jobs:
             yield f"Time for {what}: about {spent(took)} (jobs one after another: {len(jobs)})."
-    yield f"  At {rate / 1e9:.0f} billion operations a thread and second, measured just now."
+    yield f"  At {rate / 1e9:.0f} billion operations per thread and second, measured just now."
 
 
 def _cells(layout: Layout) -> list[dict[str, str]]:
@@ -118,18 +118,18 @@ def _disk(layout: Layout, store: str) -> Iterator[str]:
             total += arch.parameters * WIDTH * len(study.seeds_of(model))
     more = f"; not counted: {', '.join(unknown)}, whose base is not here" if unknown else ""
     yield (
-        f"Disk: at most {size(total)} for whole models (4 bytes a weight), adapters are small{more}. "
-        f"Free where the store lies: {size(room_on(store))}."
+        f"Disk: at most {size(total)} for whole models (4 bytes per weight); adapters are small{more}. "
+        f"Free on the disk of the store: {size(room_on(store))}."
     )
 
 
 def spent(seconds: float) -> str:
-    """Seconds as people say them."""
+    """Seconds as text: 45 s, 12 min, 1.5 h."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def size(count: float) -> str:
-    """Bytes as people say them."""
+    """Bytes as text: 340 MB, 1.2 GB."""
     return f"{count / GIGABYTE:.1f} GB" if count >= GIGABYTE / 10 else f"{count / 1e6:.0f} MB"

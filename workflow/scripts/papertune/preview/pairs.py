@@ -1,4 +1,4 @@
-"""What each writer makes of a few documents, through the same store as the run."""
+"""The pairs that each writer writes about a few documents, with the same store as the run."""
 
 import time
 from collections.abc import Sequence
@@ -23,18 +23,18 @@ SHOWN = 5  # pairs of a writer
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What a writer made of the documents; ``why`` says why there is nothing."""
+    """The result of a writer; ``why`` is the reason if there is none."""
 
     writer: str
     pairs: Sequence[Pair] = ()
     rejected: Sequence[Rejection] = ()
-    requests: int = 0  # texts that it was asked for now
+    requests: int = 0  # texts that were requested now
     seconds: float = 0.0
     why: str = ""
 
     @property
     def shown(self) -> list[Pair]:
-        """The first pair of each document, then the second of each."""
+        """At most :data:`SHOWN` pairs: the first of each document, then the second of each."""
         by_document: dict[str, list[Pair]] = {}
         for pair in self.pairs:
             by_document.setdefault(pair.document, []).append(pair)
@@ -43,7 +43,7 @@ class Tried:
 
 
 def calls_of(layout: Layout, writer: str, documents: int) -> int:
-    """How many texts a writer's model is asked for at most; none of one that has no model."""
+    """The largest number of texts that a writer's model is asked for; 0 without a model."""
     one = layout.experiment.generators[writer]
     if not isinstance(one, PromptedGenerator):
         return 0
@@ -51,7 +51,7 @@ def calls_of(layout: Layout, writer: str, documents: int) -> int:
 
 
 def how_to_bring(base: Base | None) -> str:
-    """The command that brings or makes a base; of a model that is none of them, too."""
+    """The command that pre-trains, converts or downloads a base, or downloads another model."""
     rule = "pretrain" if base and base.pretrain else "convert" if base and base.made else "download"
     return f"snakemake --until {rule}_base"
 
@@ -59,16 +59,16 @@ def how_to_bring(base: Base | None) -> str:
 def try_writer(
     layout: Layout, writer: str, found: Found, folder: Path, store: Path, threads: int
 ) -> Tried:
-    """Have a writer write about the documents as its job of the split would.
+    """Have a writer write about the documents as its job for the split would.
 
-    What it wrote and what was kept of it goes to the store, where that job finds it. A writer that
-    cannot be asked is no error here: the others go on.
+    Its texts and pairs go to the store, where that job finds them. A writer that cannot be asked is no
+    error here: the others continue.
     """
     model = layout.generator_model(writer)
     if model and not Path(model).exists():
         study = layout.experiment
         base = study.bases.get(study.generators[writer].base_in(study.bases))
-        return Tried(writer, why=f"its model is not there: {how_to_bring(base)}")
+        return Tried(writer, why=f"its model is missing; get it with {how_to_bring(base)}")
     splits = [split for name, split in layout.generated if name == writer]
     given = uses.synthesize(layout, writer, found.split if found.split in splits else splits[0])
     arguments = given.arguments | {"mine": SplitOf.of(found.split, layout.experiment.splits)}

@@ -1,4 +1,4 @@
-"""A preview as text: what strangers and models wrote is told as it may be shown."""
+"""A preview as text; texts of strangers and models are escaped for the terminal."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from papertune.preview.tokens import Reading, Tokens, readings
 from papertune.records import Pair
 from papertune.study.layout import Layout
 
-LONG = 160  # characters of a text of others on a line
+LONG = 160  # most characters of a document's text or detail on a line
 UNDERLINED = "\x1b[4m", "\x1b[24m"
 BRACKETS = "⟦", "⟧"
 Say = Callable[[str], None]
@@ -24,13 +24,13 @@ Say = Callable[[str], None]
 def preview(
     layout: Layout, *, store: str, room: Room, say: Say, threads: int, terminal: bool, submits: bool
 ) -> None:
-    """Show a study before anything large is begun, part by part as it is known.
+    """Show a study before anything large begins, each part as soon as it is known.
 
     Args:
-        room: Bytes that a task is given, where that is known.
-        say: Takes a line that may be shown.
+        room: Bytes available to a task, where known.
+        say: Prints a line that is escaped already.
         terminal: Whether lines may be underlined.
-        submits: The study's long jobs go to a cluster.
+        submits: Whether the study's long jobs go to a cluster.
 
     Raises:
         PapertuneError: no document is found, or a tokenizer cannot be used.
@@ -61,7 +61,7 @@ def preview(
 
 
 def _documents(found: Found) -> Iterator[str]:
-    yield f"{len(found.documents)} of {found.listed} of {found.part} that are of the split {found.split}"
+    yield f"{len(found.documents)} of the {found.listed} {found.split} documents of {found.part}"
     for one in found.documents:
         yield f"  {one.id}  {_short(one.title)}"
         yield f"    {len(one.text):,} characters: {_short(one.text)}"
@@ -97,7 +97,7 @@ def _readings(
     for one in readings(layout, pairs):
         yield f"-- {', '.join(one.models)} (base {one.base})"
         if one.missing:
-            yield f"{one.missing}; what is read as a text:"
+            yield f"{one.missing}; the prompt as text:"
             yield shown(one.prompt)
         else:
             yield from _with_tokens(one, marks)
@@ -108,25 +108,25 @@ def _with_tokens(one: Reading, marks: tuple[str, str]) -> Iterator[str]:
         counted = sum(counts for _, counts in one.trained)
         yield (
             f"In training: {len(one.trained)} tokens, of which the loss counts {counted} "
-            f"({marks[0]}so marked{marks[1]}):"
+            f"({marks[0]}marked like this{marks[1]}):"
         )
         yield marked(one.trained, marks)
         yield (
-            f"Of {one.examples} pairs {one.cut} lose the end of their text at {one.most} tokens, and "
+            f"Of {one.examples} pairs, {one.cut} lose the end of their text at {one.most} tokens, and "
             f"{one.left_out} are left out."
         )
     most = "any number" if one.room is None else f"at most {one.room}"
     for question in one.asked:
         yield (
-            f"When it is asked {', '.join(question.sets)}: {len(question.tokens)} tokens, of {most}; "
-            f"of {question.of} questions {question.cut} lose the end of their text, and "
-            f"{question.unfit} have no room:"
+            f"In answering {', '.join(question.sets)}: {len(question.tokens)} tokens, of {most}; "
+            f"of {question.of} questions, {question.cut} lose the end of their text, and "
+            f"{question.unfit} do not fit:"
         )
         yield marked(question.tokens, marks)
 
 
 def marked(tokens: Tokens, marks: tuple[str, str]) -> str:
-    """The text of tokens as it may be shown, with marks around what the loss counts."""
+    """The escaped text of tokens, with marks around those that the loss counts."""
     text, open_ = [], False
     for piece, counts in tokens:
         if counts != open_:
@@ -142,10 +142,10 @@ def _short(text: str) -> str:
 
 
 def preview_all(layouts: list[Layout], say: Say, **how: Any) -> None:
-    """Show several, as :func:`preview`; one that cannot be shown keeps none of the others back.
+    """Show several studies as :func:`preview` does; the others are shown even if one fails.
 
     Raises:
-        PapertuneError: at the end, what was wrong with the last that could not be shown.
+        PapertuneError: at the end, the error of the last study that could not be shown.
     """
     failed: PapertuneError | None = None
     for layout in layouts:

@@ -1,4 +1,4 @@
-"""What a model reads of a pair, token by token, by the code that trains and asks."""
+"""The tokens that a model reads of a pair, from the code of training and answering."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,41 +19,41 @@ from papertune.study.passing import answering_of
 from papertune.study.prompts import answer_prompt
 from papertune.study.recipe import Recipe
 
-WINDOW = 64  # tokens that are decoded together, so that long texts take no longer for each token
+WINDOW = 64  # tokens that are decoded together, so that the time per token is constant
 
 Tokens = list[tuple[str, bool]]  # the text of each token, and whether the loss counts it
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The prompt of a question of some test sets, and how many of all are too long."""
+    """The prompt of a question of some test sets, and the numbers of questions that are too long."""
 
     sets: list[str]
     tokens: Tokens
-    of: int
-    cut: int
-    unfit: int
+    of: int  # number of questions
+    cut: int  # questions that lose the end of their text, or old turns
+    unfit: int  # questions that do not fit at all
 
 
 @dataclass(slots=True)
 class Reading:
-    """What the models of one form and one base read; without a tokenizer their prompt alone."""
+    """What the models of one form and base read; without a tokenizer, only their prompt as text."""
 
     base: str
     models: list[str] = field(default_factory=list)
-    prompt: str = ""  # of a test question, as a text
-    trained: Tokens = field(default_factory=list)  # an example of training
-    most: int = 0  # tokens of an example at most
-    examples: int = 0  # pairs that were read, and how many were too long
+    prompt: str = ""  # the prompt of a test question, as text
+    trained: Tokens = field(default_factory=list)  # a training example
+    most: int = 0  # most tokens of an example
+    examples: int = 0  # number of pairs, then of those that are cut and left out
     cut: int = 0
     left_out: int = 0
     asked: list[Question] = field(default_factory=list)
-    room: int | None = None  # tokens of a prompt at most; None where the model has no limit
+    room: int | None = None  # most tokens of a prompt; None: the model has no limit
     missing: str = ""  # why there are no tokens
 
 
 def readings(layout: Layout, pairs: Mapping[str, Sequence[Pair]]) -> list[Reading]:
-    """What models read of some pairs, by their writers; models that read the same are one entry."""
+    """What models read of some pairs, given by writer; models that read the same share an entry."""
     study, found = layout.experiment, dict[Any, Reading]()
     for model, chosen in study.models.items():
         recipe = study.recipe_of(model)
@@ -88,7 +88,7 @@ def _read(read: Reading, layout: Layout, model: str, pairs: Mapping[str, Sequenc
     template, sets = next(iter(by_template.items()))
     read.prompt = str(answer_prompt(template, asked(sets)[0]))
     if not (base / "config.json").exists():
-        read.missing = f"base not there: {how_to_bring(study.bases[read.base])}"
+        read.missing = f"the base is missing; get it with {how_to_bring(study.bases[read.base])}"
         return
     tokenizer, config = load_tokenizer(base), load_config(base)
     if model in study.trained:
@@ -107,7 +107,7 @@ def _read(read: Reading, layout: Layout, model: str, pairs: Mapping[str, Sequenc
 def _example(
     read: Reading, tokenizer: Any, config: Any, recipe: Recipe, pairs: Sequence[Pair]
 ) -> None:
-    """As training reads pairs: what the loss counts of the first."""
+    """Fill in the training example: the tokens of the first pair, and which the loss counts."""
     longest = min(recipe.training.max_length, context_of(config) or 1 << 30)
     form = Form(tokenizer, recipe.examples.asked, recipe.prompt)
     examples = read_examples(form, pairs, recipe.examples, max_length=longest)
@@ -115,14 +115,14 @@ def _example(
     read.cut, read.left_out = examples.cut, examples.rejected
     if examples.rows:
         row = examples.rows[0]
-        # as a batch has them: what nothing predicts counts for no loss
+        # labels as in a batch, where tokens that nothing predicts are masked
         labels = pad([row], tokenizer.pad_token_id)["labels"][0].tolist()
         counted = [label != MASKED for label in labels]
         read.trained = list(zip(_texts(tokenizer, row["input_ids"]), counted, strict=True))
 
 
 def _texts(tokenizer: Any, tokens: list[int]) -> list[str]:
-    """The text of each token; of characters that several tokens make, all stands in the last."""
+    """The text of each token; a character of several tokens belongs to the last of them."""
     texts, before, begun = [], "", 0
     for place in range(1, len(tokens) + 1):
         whole = tokenizer.decode(tokens[begun:place], clean_up_tokenization_spaces=False)
@@ -131,6 +131,6 @@ def _texts(tokenizer: Any, tokens: list[int]) -> list[str]:
             continue
         texts.append(whole[len(before) :])
         before = whole
-        if place - begun >= WINDOW:  # what is decoded anew for each token stays short
+        if place - begun >= WINDOW:  # keep the text that is decoded again for each token short
             begun, before = place - 1, tokenizer.decode(tokens[place - 1 : place])
     return texts

@@ -1,1 +1,1 @@
-"""Programs that a model wrote are run here, apart from all that is the user's."""
+"""Running programs that a model wrote, isolated from everything of the user."""

@@ -1,7 +1,7 @@
-"""From an answer to the program that is run: its code, with the question where that is code to go on from.
+"""The program made from an answer: its code, after the question's where the answer continues that.
 
-Chat models write a whole function in a fenced block, base models go on where the question ends. Which
-of the two it is, is seen in what was written.
+Chat models write a whole function in a fenced block; base models continue the code of the question.
+The text of the answer shows which of the two it is.
 """
 
 import ast
@@ -11,23 +11,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-LONGEST = 100_000  # characters of code that is looked at
-TRIED = 200  # lines at the end that may be left out, until the rest is code
+LONGEST = 100_000  # characters of code that are read
+TRIED = 200  # lines at the end that may be left out until the rest is valid code
 
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n`]*$\n?", re.M)
 _BEGINS = re.compile(r"^(?:from|import|def|async def|class|@\w)", re.M)
-_FUTURE = re.compile(r"^from __future__ import .*\n", re.M)  # which must stand before all else
+_FUTURE = re.compile(r"^from __future__ import .*\n", re.M)  # which must come first
 _NAME = re.compile(r"[^\W\d]\w*")
-# a line that belongs to no function ends what goes on from one (the stop sequences of Chen et al. 2021)
+# a continued function ends before a line outside of it (the stop sequences of Chen et al. 2021)
 _OUTSIDE = re.compile(r"\n(?=[^\s)\]}#])|\n(?=#)")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def syntax_of(code: str) -> ast.Module | None:
-    """The syntax of some code, ``None`` where it is none, or too deep for Python; nothing of it runs."""
+    """The syntax tree of code; ``None`` if it is invalid or too deeply nested. Nothing is run."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # of escapes that are none
+        with warnings.catch_warnings(action="ignore"):  # about invalid escapes
             return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
@@ -35,12 +35,12 @@ def syntax_of(code: str) -> ast.Module | None:
 
 @lru_cache(4096)
 def parsed(code: str) -> ast.Module | None:
-    """As :func:`syntax_of`, once; ``None`` also where it is too long to be looked at."""
+    """:func:`syntax_of`, cached; ``None`` also for code that is longer than :data:`LONGEST`."""
     return None if len(code) > LONGEST else syntax_of(code)
 
 
 def compiles(code: str) -> bool:
-    """Whether Python would begin to run some code: it is none whose ``return`` is in no function."""
+    """Whether Python can compile code; unlike parsing, this rejects ``return`` outside functions."""
     tree = parsed(code)
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -51,10 +51,10 @@ def compiles(code: str) -> bool:
 
 @dataclass(frozen=True)
 class Problem:
-    """What was asked for.
+    """A programming question with its check.
 
-    ``entry_point`` says how the function is called that an answer defines, as ``f`` or
-    ``Solution().f``; where it is empty it is the last function that the question defines.
+    ``entry_point`` is the function that an answer defines, as it is called: ``f`` or
+    ``Solution().f``; empty: the last function that the question defines.
     """
 
     question: str
@@ -63,7 +63,7 @@ class Problem:
 
     @cached_property
     def given(self) -> ast.Module | None:
-        """The question's syntax, where it is code or the beginning of a function."""
+        """The syntax tree of the question, if it is code or the beginning of a function."""
         for ending in ("", "\n    pass"):
             tree = parsed(f"{self.question}{ending}")
             if tree is not None and any(
@@ -74,7 +74,7 @@ class Problem:
 
     @cached_property
     def called(self) -> str:
-        """How the function is called; empty where nobody says it."""
+        """The expression that calls the function; empty if it is not known."""
         if self.entry_point:
             return self.entry_point
         found = [
@@ -83,21 +83,21 @@ class Problem:
         return found[-1] if found else ""
 
     def defined(self, tree: ast.Module | None) -> bool:
-        """Whether some code defines what is called."""
+        """Whether code defines the name that is called."""
         names = _NAME.findall(self.called)
         if tree is None or not names:
             return False
         return any(getattr(one, "name", None) == names[0] for one in tree.body)
 
     def function(self, tree: ast.Module | None) -> Function | None:
-        """The function that is called, in some code; of several the last."""
+        """The definition of the called function in code; the last one of several."""
         names = _NAME.findall(self.called)
         found = [one for one in _functions(tree) if names and one.name == names[-1]]
         return found[-1] if found else None
 
     @cached_property
     def before(self) -> str:
-        """What stands in the question before the function: imports, and functions that it may use."""
+        """The lines of the question before the function: imports and helper functions."""
         function = self.function(self.given)
         body = getattr(self.given, "body", ())
         top = [one for one in body if any(other is function for other in ast.walk(one))]
@@ -108,7 +108,7 @@ class Problem:
 
 
 def code_of(problem: Problem, text: str) -> str:
-    """The code of an answer as it is run, without the check."""
+    """The code of an answer that is run, without the check."""
     text = _read(text)
     for code in _whole(problem, text):
         first = "".join(_FUTURE.findall(code))
@@ -131,7 +131,7 @@ def program_of(problem: Problem, text: str) -> str:
 
 
 def is_code_alone(problem: Problem, text: str) -> bool:
-    """Whether nothing but code was written: no word before it, after it, or left unfinished."""
+    """Whether the answer is code only: complete, without words before or after it."""
     outside, blocks = _parted(text := _read(text))
     if blocks and outside.strip():
         return False
@@ -143,9 +143,9 @@ def is_code_alone(problem: Problem, text: str) -> bool:
 
 
 def same_arguments(problem: Problem, code: str, reference: str) -> bool:
-    """Whether some code defines the function asked for, with as many arguments.
+    """Whether code defines the required function with the right number of arguments.
 
-    As many as the question gives it, or, where that is no code, the ``reference``.
+    The right number is that in the question or, if this is not code, in the ``reference``.
     """
     mine = problem.function(parsed(code))
     wanted = problem.function(problem.given) or problem.function(parsed(reference))
@@ -169,7 +169,7 @@ def _functions(tree: ast.Module | None) -> list[Function]:
 
 
 def _parted(text: str) -> tuple[str, list[str]]:
-    """What stands outside of fenced blocks, and what in each; one that is not closed goes to the end."""
+    """The text outside fenced blocks, and each block; an unclosed block extends to the end."""
     fences = list(_FENCE.finditer(text))
     if (
         len(fences) == 1
@@ -194,7 +194,7 @@ def _inside(text: str) -> str:
 
 
 def _whole(problem: Problem, text: str) -> Iterator[str]:
-    """Code within an answer that defines what is called, as it is."""
+    """The pieces of code in an answer that define the called name by themselves."""
     _, blocks = _parted(text)
     for one in (*blocks, "\n".join(blocks), *([] if blocks else [text])):
         begin = _BEGINS.search(one)
@@ -205,7 +205,7 @@ def _whole(problem: Problem, text: str) -> Iterator[str]:
 
 
 def _ended(code: str) -> str:
-    """Code without the lines at its end that make it none: words, or what was not finished."""
+    """Code without the lines at its end that make it invalid: prose, or an unfinished part."""
     lines = code.rstrip().split("\n")
     for left_out in range(min(TRIED, len(lines))):
         some = "\n".join(lines[: len(lines) - left_out])
@@ -215,9 +215,10 @@ def _ended(code: str) -> str:
 
 
 def _bodies(text: str, cut: bool = True) -> Iterator[str]:
-    """What a function goes on with, likeliest first: all, or the first line, may lack its indentation.
+    """Possible continuations of a function, likeliest first: indentation may be missing everywhere or
+    in the first line.
 
-    What is ``cut`` ends before the first line that belongs to no function.
+    With ``cut``, the last ends before the first line outside the function.
     """
     first, _, rest = text.lstrip("\n").partition("\n")
     if not first.startswith((" ", "\t")):

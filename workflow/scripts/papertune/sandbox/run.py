@@ -1,18 +1,18 @@
-"""A program in a sandbox: no network, no files but a scratch folder, and limits on all it can use up.
+"""Run a program in a sandbox: no network, no files but a scratch folder, and limited resources.
 
-It is run by bubblewrap, or in namespaces by ``unshare`` of util-linux, and with a filter of system
-calls. Within it sees the system's libraries and Python, read-only, its own processes alone, and a
-folder in memory to write to; with it go all its children. Where a machine lets nobody make namespaces
-nothing is run, unless somebody takes the risk.
+The sandbox is bubblewrap, or namespaces made by ``unshare`` of util-linux, with a filter of system
+calls. The program sees the system's libraries and Python, read-only, its own processes only, and a
+folder in memory to write to. When it ends, all its children are killed. On a machine that allows no
+namespaces, nothing is run, unless the user accepts the risk.
 
-A program has passed if it came to its end. Only then it asks for a word and gives it back: what ends
-before (``sys.exit(0)`` in the place of an answer) has not passed, whatever it says, and there is no word
-in it that could be found. What remains possible: answer and tests are one process, so a program that is
-made to deceive can play the part of what runs it, ask for the word and end; or change what its tests
-compare with. No program does so by accident, and nothing that runs both in one process can prevent it.
+A program has passed if it reached its end. Only there, the driver asks for a secret word and returns
+it. A program that ends earlier (``sys.exit(0)`` in an answer) has not passed, whatever it prints, and it
+cannot find the word. One gap remains, as answer and tests share a process: a malicious program can act
+as the driver, ask for the word and end, or change what its tests compare with. No program does so by
+accident, and no design with one process can prevent it.
 
-Memory is looked at twenty times a second: for a moment a program can have more. A fault of the kernel,
-which is the user's own, is a way out of any such sandbox.
+Memory is checked twenty times a second, so a program can exceed its limit briefly. A bug in the kernel,
+which is shared with the user, is a way out of any such sandbox.
 """
 
 import math
@@ -44,10 +44,10 @@ Fate = Literal["passed", "failed", "time", "memory", "output"]
 CAGE, DRIVER = (
     Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("cage.sh", "driver.py")
 )
-# root has no limit on processes, so that its programs are another's: each is of a user of its own, as
-# one's processes are counted together
+# user ids for programs that root runs: root has no limit on processes, and the processes of one user
+# are counted together, so each program gets a user of its own
 USERS = range(2**30, 2**31)
-COUNTED_APART = (5, 14)  # the Linux from which on processes are counted per namespace
+COUNTED_APART = (5, 14)  # the first Linux version that counts processes per namespace
 SYSTEM = (
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives", "/etc/ld.so.cache",
 )  # fmt: skip
@@ -56,29 +56,29 @@ ELSEWHERE = (
     "(sysctl user.max_user_namespaces); programs.allow_unsafe: true runs them as you"
 )
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
-LOOK = 0.05  # seconds between two looks at its memory
-# so many times its seconds of the processor it may take on the clock, to sleep or because the machine is
-# busy: what becomes of a program must not depend on what else runs
+LOOK = 0.05  # seconds between two checks of its memory
+# limit of wall-clock time as a multiple of CPU time: a program may sleep or the machine be busy, and its
+# result must not depend on other load
 ON_THE_CLOCK = 3
-# how it ends that had all its seconds of the processor: by a signal, of which others make a number
+# exit statuses of a program that used up its CPU time: a signal, or the number that a parent makes of it
 OUT_OF_TIME = (-signal.SIGXCPU, 128 + signal.SIGXCPU, 128 + signal.SIGKILL)
-SPARE = 2  # seconds more after which it ends by itself, where nobody is there any more to end it
+SPARE = 2  # further seconds after which it ends by itself if the job is gone
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a program may use up; beyond it is killed."""
+    """The resources of a program; it is killed when it exceeds one."""
 
-    seconds: float = 10.0  # of the processor, each process; some times as many on the clock
-    memory: int = 512 * 2**20  # bytes, of all its processes together
+    seconds: float = 10.0  # CPU time of each process; ON_THE_CLOCK times as long in wall-clock time
+    memory: int = 512 * 2**20  # bytes of all its processes together
     processes: int = 16
     scratch: int = 16 * 2**20  # bytes of files
-    output: int = 64 * 2**10  # bytes that it may say
+    output: int = 64 * 2**10  # bytes of its output
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a program."""
+    """The result of running a program."""
 
     fate: Fate
     said: str  # the end of what it wrote to its output and error output
@@ -90,13 +90,13 @@ class Outcome:
 
 
 class SandboxError(PapertuneError):
-    """There is no sandbox on this machine."""
+    """No sandbox works on this machine."""
 
 
 @cache
 def way() -> Way:
-    """How programs can be kept apart on this machine, found out by trying."""
-    # root needs none that works without its rights, and is more than a user in one
+    """The sandbox that works on this machine, found by trying; cached."""
+    # root needs no user namespace, and would keep more rights in bubblewrap's
     ways: tuple[Way, ...] = ("bubblewrap", "namespaces") if os.geteuid() else ("namespaces",)
     for one in ways:
         with suppress(OSError, SandboxError):
@@ -109,17 +109,17 @@ def run(program: str, limits: Limits = Limits(), *, allow_unsafe: bool = False) 
     """Run a Python program to its end.
 
     Args:
-        program: It has passed if it came to its end; what it is run as is not ``__main__``.
-        allow_unsafe: Where nothing keeps it apart, run it as the user who asks, with its limits and
-            the filter alone: it can read all files of that user, change them, and end its processes.
+        program: Source code. It has passed if it reached its end; its ``__name__`` is not ``__main__``.
+        allow_unsafe: Without a sandbox, run it as the current user with only limits and filter: it can
+            read and change all files of that user, and end processes.
 
     Raises:
-        SandboxError: it cannot be kept apart, and nobody allowed it to run without.
+        SandboxError: there is no sandbox, and ``allow_unsafe`` is False.
     """
     chosen = way()
     if chosen == "none" and not allow_unsafe:
         raise SandboxError(
-            "programs that a model wrote cannot be kept apart on this machine: it lets nobody make "
+            "programs that a model wrote cannot be isolated on this machine: it does not allow "
             "namespaces",
             hint=ELSEWHERE,
         )
@@ -127,10 +127,10 @@ def run(program: str, limits: Limits = Limits(), *, allow_unsafe: bool = False) 
 
 
 def run_by(chosen: Way, program: str, limits: Limits) -> Outcome:
-    """The same by one of the ways.
+    """Run a program as :func:`run`, in the given kind of sandbox.
 
     Raises:
-        SandboxError: it did not even begin, which tells nothing of the program.
+        SandboxError: the sandbox did not start; this says nothing about the program.
     """
     rules = syscalls.rules(signals=chosen != "none")
     ours, theirs = socket.socketpair()
@@ -149,9 +149,7 @@ def run_by(chosen: Way, program: str, limits: Limits) -> Outcome:
             _kill(process)
     said = bytes(watched.said[-limits.output :]).decode("utf-8", "replace").strip()
     if fate is None and not watched.told:
-        why = (
-            "programs that a model wrote cannot be run here, as what is to run them does not begin"
-        )
+        why = "programs that a model wrote cannot be run here, as their sandbox does not start"
         raise SandboxError(f"{why} ({said[-200:]})", hint=ELSEWHERE)
     if fate is None and process.returncode in OUT_OF_TIME:
         fate = "time"
@@ -162,22 +160,22 @@ def run_by(chosen: Way, program: str, limits: Limits) -> Outcome:
 
 @dataclass
 class _Watched:
-    """A program at work, what it is given and what it said."""
+    """A running program, its input and its output."""
 
     process: subprocess.Popen[bytes]
     channel: socket.socket
     rest: memoryview
     said: bytearray = field(default_factory=bytearray)
-    told: bytearray = field(default_factory=bytearray)  # on the channel
+    told: bytearray = field(default_factory=bytearray)  # received on the channel
     word: bytes = field(default_factory=lambda: secrets.token_hex(16).encode())
 
     @property
     def came_to_its_end(self) -> bool:
-        """Whether it asked for the word, and knows it."""
+        """Whether it asked for the word and returned it."""
         return bytes(self.told) == b".?" + self.word
 
     def until(self, limits: Limits) -> Fate | None:
-        """Watch it until it ends by itself (then no fate), or is beyond a limit."""
+        """Watch it until it ends by itself (None) or exceeds a limit (its fate)."""
         assert self.process.stdin is not None and self.process.stdout is not None
         end, look = time.monotonic() + ON_THE_CLOCK * limits.seconds, time.monotonic() + LOOK
         with selectors.DefaultSelector() as ready:
@@ -191,7 +189,7 @@ class _Watched:
                 ready.register(stream, event, handle)
             while True:
                 listening = bool(ready.get_map())
-                # asked before: what it told last may come until it ends
+                # checked before reading, as output may arrive until the end
                 ended = self._ended(0 if listening else LOOK)
                 found = ready.select(0 if ended else LOOK) if listening else []
                 for key, _ in found:
@@ -214,7 +212,7 @@ class _Watched:
             self.process.wait(seconds)
         return self.process.returncode is not None
 
-    # each says whether there is more to come
+    # each returns whether there is more to read or write
 
     def _give(self, fd: int) -> bool:
         try:
@@ -242,7 +240,7 @@ class _Watched:
 
 
 def _sizes(process: subprocess.Popen[bytes]) -> Iterator[int]:
-    """Bytes in memory of each of its processes."""
+    """Resident bytes of each of its processes."""
     for one in _family(process):
         with suppress(psutil.Error):
             yield one.memory_info().rss
@@ -255,7 +253,7 @@ def _family(process: subprocess.Popen[bytes]) -> list[Any]:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """With all its children: the first in a namespace of processes takes all others with it."""
+    """Kill it with all its children; the first process of a PID namespace takes all others with it."""
     for one in _family(process) if process.poll() is None else []:
         with suppress(psutil.Error):
             one.kill()
@@ -304,7 +302,7 @@ def _shown(path: str) -> list[str]:
 
 
 def _crowd() -> int:
-    """How many processes and threads of this user a limit on its processes counts as well."""
+    """Number of other processes and threads of this user that the limit on processes also counts."""
     version = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
     if version >= COUNTED_APART or os.geteuid() == 0:
         return 0

@@ -1,1 +1,1 @@
-"""Model servers: started, asked, ended."""
+"""Model servers: starting one, sending requests, ending it."""

@@ -1,10 +1,9 @@
-"""Asking an OpenAI-compatible server (vLLM, Ollama, a hosted service) about many things.
+"""Send many requests to an OpenAI-compatible server (vLLM, Ollama, a hosted service).
 
-Requests run at once up to a limit. What may pass by itself (429, 5xx, a timeout, a garbled reply)
-is tried again with growing pauses or as long as Retry-After says, and once more after all others. A
-parameter that the server does not take is renamed or left out from then on. Whatever else is no answer
-is judged by ``refusals.py``, and none of it is ever an answer. The key is read from the environment,
-sent, and written nowhere.
+Requests run concurrently up to a limit. After transient errors (429, 5xx, a timeout, a garbled reply),
+they are retried, with growing pauses or those of Retry-After, and once more after all others. A parameter
+that the server rejects is renamed or left out from then on. ``refusals.py`` interprets all other errors;
+none is stored as an answer. The key is read from the environment, sent, and written nowhere.
 """
 
 import logging
@@ -30,29 +29,28 @@ from papertune.study.settings import ServerSettings
 
 FIRST_PAUSE = 0.5  # seconds before the second try; doubles, with jitter
 LONGEST_PAUSE = 60.0
-# seconds that a Retry-After may ask for; with more there is nothing to wait for
+# longest Retry-After in seconds that is waited for
 LONGEST_ASKED = 300.0
-SOON = 20.0  # seconds; sites that send no earlier signal give a job 30
+SOON = 20.0  # seconds for replies on their way; sites that send no earlier signal give a job 30
 MOST_BYTES = 16 * 2**20  # of a reply
-PATIENCE = 10  # timeouts in which a reply that comes in drops has to be whole
-IN_A_ROW = 5  # items without an answer: then it is found out whether the server answers at all
-RESTS = "what is finished is kept; the same command asks for the rest"
+PATIENCE = 10  # number of timeouts within which a slow reply has to be complete
+IN_A_ROW = 5  # items without an answer, after which a probe shows whether the server answers at all
+RESTS = "finished work is kept; run the same command again for the rest"
 
 log = logging.getLogger(__name__)
 
 
 class Client:
-    """Asks a server, one request per item.
+    """Sends requests to a server, one per item.
 
     Args:
         place: Where the server is, and its key.
-        settings: How many requests at once, for how long, how often.
-        path: Of the API, below the place's url: ``chat/completions`` or ``completions``.
-        model: The name under which the server knows it.
-        framed: The body that asks with a text.
-        read: Gives the value in a reply; ValueError, LookupError, TypeError, AttributeError where
-            there is none.
-        items: What is asked about, in words.
+        settings: Number of requests at once, timeout, retries.
+        path: Path of the API below the place's url: ``chat/completions`` or ``completions``.
+        model: The server's name for the model.
+        framed: Makes the body of a request from a text.
+        read: Reads the value in a reply; raises ValueError, LookupError, TypeError, AttributeError.
+        items: What the items are, in messages.
     """
 
     def __init__(
@@ -68,26 +66,28 @@ class Client:
     ) -> None:
         self.place, self.settings, self.path, self.model = place, settings, path, model
         self.framed, self.read, self.items = framed, read, items
-        self._changes: dict[str, Any] = {}  # of parameters that the server does not take, in order
+        self._changes: dict[
+            str, Any
+        ] = {}  # parameter not accepted → its new name or value, in order
         self._lock = threading.Lock()
-        self._over = threading.Event()  # a request met what stops all others
+        self._over = threading.Event()  # an error in one request ends all others
 
     def ask(self, what: Iterable[Asked]) -> Iterator[list[Reply]]:
-        """Replies as they come, in any order; one for each that was asked.
+        """Yield batches of replies as they arrive, in any order; one reply per item.
 
         Raises:
             Interrupted: the job was asked to stop.
-            ServerError: nothing can be asked.
+            ServerError: the server answers no requests.
         """
         waiting: set[Future[tuple[Reply, Kind | None]]] = set()
         source, limit, patience = iter(what), self.settings.concurrency, IN_A_ROW
-        later: list[Asked] | None = []  # failed, and are asked once more after all others
-        row: list[Reply] = []  # without an answer, one after the other
+        later: list[Asked] | None = []  # failed; sent once more after all others
+        row: list[Reply] = []  # consecutive replies without an answer
         unasked: list[Reply] = []
         self._over.clear()
-        self.place.url()  # one that is started here has all the time that it needs
+        self.place.url()  # a server that is started here has all the time that it needs
         with (
-            stopping.unhurried(),  # replies on their way were paid for and come soon
+            stopping.unhurried(),  # replies on their way are paid for and arrive soon
             self.place.client(
                 timeout=self.settings.timeout,
                 limits=httpx.Limits(max_connections=limit),
@@ -109,7 +109,7 @@ class Client:
                         return
                     done, waiting = wait(waiting, stopping.LOOK, FIRST_COMPLETED)
                     if stopping.requested() or any(future.exception() for future in done):
-                        # those on their way are worth having, where they come soon
+                        # wait a little for replies on their way
                         soon = SOON if stopping.requested() else None
                         done |= wait({one for one in waiting if not one.cancel()}, soon).done
                         waiting = set()
@@ -124,7 +124,7 @@ class Client:
                         else:
                             batch.append(reply)
                     if batch:
-                        yield batch  # what is finished is kept, whatever else went wrong
+                        yield batch  # finished replies are kept, whatever else failed
                     stopping.check()
                     if fatal:
                         raise fatal[0].exception() or AssertionError
@@ -139,10 +139,10 @@ class Client:
     def _see_it_answers(
         self, pool: ThreadPoolExecutor, client: httpx.Client, row: list[Reply]
     ) -> None:
-        """Ask with the beginning that refused prompts share: a document is then not the cause.
+        """Send only the beginning that failed prompts share, so that no document can be the cause.
 
         Raises:
-            ServerError: the server does not answer this either.
+            ServerError: the server does not answer this request either.
         """
         prompts = (one.asked.text for one in row)
         alike = takewhile(lambda at: len({*at}) == 1, zip(*prompts, strict=False))
@@ -164,7 +164,7 @@ class Client:
         )
 
     def _ask(self, client: httpx.Client, asked: Asked) -> tuple[Reply, Kind | None]:
-        """One item, tried again while it may help; a kind where no answer came."""
+        """The reply for one item, after retries; with the kind of refusal if there is no answer."""
         most = self.settings.retries
         tries = Retrying(
             retry=retry_if_exception(
@@ -209,13 +209,13 @@ class Client:
                     self.place.answered()
                     return Reply(asked, given, sent=sent if changed else None)
             words, status = refusals.words_of(response.content), response.status_code
-            if status == 200:  # the one that its error names
+            if status == 200:  # take the status that the error in the reply names
                 status = refusals.status_of(response.content)
             if not self._adapts(response, status, words, sent):
                 self._refuse(response, status, words)
 
     def _changed(self, sent: dict[str, Any]) -> bool:
-        """Change the parameters to what the server takes; whether any was."""
+        """Change parameters in place to those that the server accepts; whether there are changes."""
         with self._lock:
             for name, to in self._changes.items():
                 value = sent.pop(name, None)
@@ -228,7 +228,7 @@ class Client:
     def _adapts(
         self, response: httpx.Response, status: int, words: str, sent: dict[str, Any]
     ) -> bool:
-        """Remember for this run what the server does not take; whether to ask again."""
+        """Remember for this run a parameter that the server rejects; whether to send again."""
         name = (
             refusals.parameter_refused(words, [*sent]) if status in parameters.UNPROCESSED else ""
         )
@@ -244,24 +244,26 @@ class Client:
                     "sent as false" if name == "stream" else f"sent as {to}" if to else "left out"
                 )
                 log.warning(
-                    "%s: the server does not take %s, which is %s from now on (%s)",
+                    "%s: the server does not accept %s, which is %s from now on (%s)",
                     *(self.place.name, name, done, self.place.shown(words)),
                 )
         return True
 
     def _refuse(self, response: httpx.Response, status: int, words: str) -> NoReturn:
-        """Raise what a reply without an answer means."""
+        """Raise the error that a reply without an answer means."""
         page = response.content.lstrip()[:1] == b"<"
         meant = refusals.meaning_of(status, "" if page else words)
-        told = f"HTTP {status}: {self.place.shown(words) or 'no words'}"
+        told = f"HTTP {status}: {self.place.shown(words) or 'no message'}"
         if response.status_code == 200:
-            told = f"a reply that is no completion: {self.place.shown(words) or 'nothing'}"
+            told = f"a reply that is no completion: {self.place.shown(words) or 'empty'}"
             meant = refusals.NO_SERVER if page else meant
         if meant.kind is Kind.STOP:
             self._stop_for(meant, told)
         pause = pause_asked(response.headers.get("retry-after", ""))
         if meant.kind is not Kind.DOCUMENT and pause is not None and pause > LONGEST_ASKED:
-            self._stop(f"the server asks to wait for {pause:,.0f} s ({told})", "run again then")
+            self._stop(
+                f"the server asks to wait for {pause:,.0f} s ({told})", "run again after that"
+            )
         raise Failure(told, meant.kind, pause=pause)
 
     def _stop_for(self, meant: Refusal, told: str) -> NoReturn:
@@ -272,7 +274,7 @@ class Client:
         self._stop(f"{meant.what.format(**values)} ({told})", hint)
 
     def _sent(self, client: httpx.Client, asked: dict[str, Any]) -> httpx.Response:
-        """The server's whole reply; one without end is a failure like a torn one."""
+        """The server's whole reply; an endless one is a failure, as is one that breaks off."""
         address = f"{self.place.url()}/{self.path}"
         end = time.monotonic() + PATIENCE * self.settings.timeout
         body = bytearray()
@@ -287,7 +289,7 @@ class Client:
         except httpx.ConnectError as error:
             dead = self.place.unreachable(str(error), RESTS)
             if dead is None and not self._ends():
-                return self._sent(client, asked)  # it was not even asked
+                return self._sent(client, asked)  # the request never reached the server
             raise Failure(dead.what if dead else str(error), fatal=dead) from None
         except httpx.RequestError as error:
             raise Failure(f"{type(error).__name__}: {error}") from None
@@ -297,7 +299,7 @@ class Client:
 
 
 def _pause(state: RetryCallState) -> float:
-    """As long as the server asked for, else exponential with jitter; seconds."""
+    """The pause in seconds: as long as the server asked for, else exponential with jitter."""
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, Failure) and error.pause is not None:
         return error.pause

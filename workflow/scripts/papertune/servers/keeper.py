@@ -1,8 +1,8 @@
-"""What stands between a job and the server that it starts, and ends the server with all it started.
+"""A process between a job and its server, which ends the server with all its child processes.
 
-It ends it when the job's end of a pipe closes, however the job ends: a job that is killed can do
-nothing more. What the server's processes leave behind when they end comes to this one, also what
-has made a session of its own, so that it knows all that is to be ended.
+It does so when the job's end of a pipe closes. This also happens when the job is killed and can do
+nothing itself. Orphaned processes of the server become children of this one, even in a session of their
+own, so it can find and end them all.
 """
 
 import ctypes
@@ -19,23 +19,23 @@ from contextlib import suppress
 import psutil
 
 DIE_WITH_PARENT, ADOPT = 1, 36  # PR_SET_PDEATHSIG and PR_SET_CHILD_SUBREAPER of prctl(2)
-QUIET = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # of the job, which then ends this
-LOOK = 0.1  # seconds between two looks
-GRACE = 8.0  # seconds that a server has to end by itself
-NOT_STARTED = 127  # the status of one that could not be
+QUIET = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # ignored: the job gets them and ends this
+LOOK = 0.1  # seconds between two checks
+GRACE = 8.0  # seconds that a server has to end after SIGTERM
+NOT_STARTED = 127  # exit status if the server could not be started
 
 
 def _begin() -> None:
-    """Between fork and exec: nothing of this process's ways, and no life without it."""
+    """Between fork and exec: restore default signals, and die with this process."""
     for number in QUIET:
         signal.signal(number, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
 
 
 def keep(command: list[str], environment: dict[str, str], remove: str = "") -> int:
-    """Run a server until it ends or the job does; its status, as a shell has it.
+    """Run a server until it or the job ends; returns its exit status, as a shell has it.
 
-    ``remove`` is a folder that nobody needs where the job has ended.
+    ``remove`` is a folder that is deleted when the job has ended.
     """
     ctypes.CDLL(None).prctl(ADOPT, 1)
     for number in QUIET:
@@ -60,7 +60,7 @@ def keep(command: list[str], environment: dict[str, str], remove: str = "") -> i
 
 
 def _reap(server: int = 0) -> int | None:
-    """Let go of those that have ended; the server's status if it was among them."""
+    """Reap child processes that have ended; the server's wait status if it is among them."""
     found = None
     with suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
@@ -69,12 +69,12 @@ def _reap(server: int = 0) -> int | None:
 
 
 def _end_all(grace: float) -> None:
-    """End every process that came from this one: asked first, then killed."""
+    """End every descendant of this process: with SIGTERM, after ``grace`` seconds with SIGKILL."""
     end = time.monotonic() + grace
     for child in _left() if grace else []:
         with suppress(psutil.Error):
             child.terminate()
-    while left := _left():  # those that are killed may have begun others meanwhile
+    while left := _left():  # killed processes may have started others meanwhile
         if time.monotonic() >= end:
             for child in left:
                 with suppress(psutil.Error):

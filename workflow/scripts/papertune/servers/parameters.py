@@ -1,26 +1,26 @@
-"""Parameters of requests that not every server knows, and what follows where one does not."""
+"""Parameters of requests that not every server accepts, and what to do then."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# where a server says that it does not take a parameter; 0 is a reply that names none
+# statuses with which servers reject a parameter; 0 stands for a reply that names no status
 UNPROCESSED = {0, 400, 403, 404, 422, 500, 501}
 RENAMED = {"max_tokens": "max_completion_tokens"}  # the others are left out
-# of vLLM and others, and of llama.cpp; a server that knows one leaves the other aside
+# the names in vLLM and others, and in llama.cpp; a server that knows one ignores the other
 PENALTIES = {"repetition_penalty", "repeat_penalty"}
 NO_PENALTY = (
-    "the server knows no penalty on repetition",
+    "the server supports no repetition penalty",
     "take repetition_penalty out of the generator's decoding, or a server that knows it (vLLM, "
     "llama.cpp)",
 )
 
 
 def extras_of(stop: Sequence[str], repetition_penalty: float) -> dict[str, Any]:
-    """What is sent of both: only what has an effect."""
+    """The parameters of a request for both settings; without those that have no effect."""
     penalties = dict.fromkeys(sorted(PENALTIES), repetition_penalty)
     return ({"stop": [*stop]} if stop else {}) | (penalties if repetition_penalty != 1 else {})
 
 
 def lacks_penalty(asked: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
-    """Whether a penalty that was asked for is not sent: answers would be others."""
+    """Whether a wanted penalty is not sent, so that answers would differ."""
     return bool(PENALTIES & asked.keys()) and not PENALTIES & sent.keys()

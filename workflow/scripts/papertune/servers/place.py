@@ -1,4 +1,4 @@
-"""Where a server is that runs already, and with what key it is asked."""
+"""The address and key of a server that runs already."""
 
 import ssl
 from functools import cache
@@ -17,16 +17,16 @@ class Place:
     """A server at the ``url`` of settings.
 
     Raises:
-        ServerError: the url or the key cannot be.
+        ServerError: the url or the key is not valid.
     """
 
-    how: dict[str, Any] = {}  # of each request
+    how: dict[str, Any] = {}  # further arguments of each request
 
     def __init__(self, settings: ServerSettings, where: str) -> None:
         self.name = settings.url.rstrip("/")  # in messages
         address = urlsplit(settings.url)
         if address.scheme not in {"http", "https"} or not address.hostname:
-            hint = "write it whole, as http://localhost:8000/v1"
+            hint = "write the whole url, as http://localhost:8000/v1"
             raise ServerError(f"not an http(s) url: {settings.url!r}", where=where, hint=hint)
         if "@" in address.netloc:
             raise ServerError(
@@ -36,37 +36,37 @@ class Place:
             )
         self.key = key_for(settings.url, settings.key_variable)
         if not (self.key.isascii() and (self.key + "x").isprintable()):
-            what = "the key has characters that no header can have"
+            what = "the key has characters that a header must not have"
             hint = f"set the environment variable {settings.key_variable} to the key alone"
             raise ServerError(what, where=where, hint=hint)
 
     def url(self) -> str:
-        """Where it can be asked now, to ``/v1``."""
+        """The current base url of the API, often ending in ``/v1``."""
         return self.name
 
     def client(self, **how: Any) -> httpx.Client:
-        """Who asks it."""
+        """An HTTP client that sends the key."""
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         return httpx.Client(headers=headers, verify=_certificates(), **how)
 
     def answered(self) -> None:
-        """Take note that it has answered."""
+        """Note that the server has answered."""
 
     def unreachable(self, why: str, rests: str) -> ServerError | None:
-        """What to raise where nobody can be reached; ``rests`` says what is left to do."""
+        """The error for a failed connection; ``rests`` tells the user how to go on."""
         what = f"no connection to the server: {why}"
         hint = f"start the server (for example `vllm serve` or `ollama serve`), or set url; {rests}"
         return ServerError(what, where=self.name, hint=hint)
 
     def shown(self, said: str) -> str:
-        """What it says in short and in one line, never with the key."""
+        """A server's message, shortened to one line and without the key."""
         return one_line(said.replace(self.key, "***") if self.key else said)[:SHOWN]
 
     def close(self) -> None:
-        """It is asked no more."""
+        """Release the server after the last request."""
 
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """Whom to trust: read once, as it takes a while."""
+    """The trusted certificates; read once, as this takes a while."""
     return httpx.create_ssl_context()

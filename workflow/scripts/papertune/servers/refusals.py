@@ -1,8 +1,8 @@
-"""What a chat completions server means that gives no answer, by its status and its own words.
+"""What the error of a chat completions server means, by its HTTP status and its message.
 
-Servers say the same in many ways, and some say it with a status that means something else: credit
-that is used up comes with 402, 403, 429 or 400, a missing model with 404 or 400. So one table of
-statuses and words tells what follows; its first row that fits counts.
+Servers word the same error in many ways, and with different statuses: used-up credit comes with 402,
+403, 429 or 400, a missing model with 404 or 400. So one table of statuses and words says what an error
+means; the first row that matches counts.
 """
 
 import re
@@ -15,25 +15,25 @@ from typing import Any
 
 from papertune.files import from_json
 
-LONGEST = 2000  # characters of a server's words that are looked at
-SHOWN = 300  # that are shown
-DEPTH = 8  # of objects in an error: a gateway's holds that of whom it asked
-PARTS = 5  # of a list of errors that are read
+LONGEST = 2000  # characters of a server's message that are searched
+SHOWN = 300  # characters that are shown
+DEPTH = 8  # nested objects in an error: a gateway's error contains that of the service behind it
+PARTS = 5  # items of a list of errors that are read
 MOST = 20  # texts of an error that are read
 
 
 class Kind(Enum):
-    """What follows from a refusal."""
+    """The consequence of a refusal."""
 
-    STOP = auto()  # no document can be asked about
-    LIMIT = auto()  # too much was asked for just now; no document is the cause
-    PASSING = auto()  # another try may go well
+    STOP = auto()  # no request can succeed
+    LIMIT = auto()  # a rate limit; no document is the cause
+    PASSING = auto()  # a transient error; a retry may succeed
     DOCUMENT = auto()  # this document is refused; others may not be
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A refusal's kind, what it means and what to do, for people: ``{model}`` and ``{key}`` go in."""
+    """A refusal's kind, meaning and hint, in words; ``{model}`` and ``{key}`` are filled in."""
 
     kind: Kind
     what: str = "the server refuses this document"
@@ -43,14 +43,14 @@ class Refusal:
 _CREDIT = Refusal(
     Kind.STOP, "the account's credit or quota is used up", "top it up or raise its limit"
 )
-_ACCOUNT = Refusal(Kind.STOP, "the account may not ask", "clear it with the service")
+_ACCOUNT = Refusal(Kind.STOP, "the service blocks the account", "resolve this with the service")
 _KEY = Refusal(
-    Kind.STOP, "the server refuses the key", "set the environment variable {key} to a key of it"
+    Kind.STOP, "the server refuses the key", "set the environment variable {key} to its key"
 )
 _URL = "set url to end before /chat/completions, most often in /v1"
 _MODEL = Refusal(
     Kind.STOP,
-    "the server has no model {model!r} that is ready to chat, or no such path",
+    "the server has no model {model!r} loaded for chat, or no such path",
     f"load the model, or set model to a name that the server serves (ask its /models); {_URL}",
 )
 _MEMORY = Refusal(
@@ -60,17 +60,17 @@ _MEMORY = Refusal(
 )
 _LENGTH = Refusal(
     Kind.STOP,
-    "the model {model!r} does not write so much",
+    "the model {model!r} does not write that many tokens",
     "set max_new_tokens of its decoding to what the server allows",
 )
-NO_SERVER = Refusal(Kind.STOP, "this is no chat completions server", _URL)
-_LIMIT = Refusal(Kind.LIMIT, "too much was asked for at once", "set a smaller concurrency")
+NO_SERVER = Refusal(Kind.STOP, "this is not a chat completions server", _URL)
+_LIMIT = Refusal(Kind.LIMIT, "the server limits the rate of requests", "lower concurrency")
 _PASSING = Refusal(Kind.PASSING, "the server fails")
 _DOCUMENT = Refusal(Kind.DOCUMENT)
 
 ALL = range(600)
 _REFUSED = tuple({0, *range(400, 500)} - {408, 409, 425, 429})
-# whose statuses, which words (in lower case), and what they mean
+# statuses, pattern of the message (in lower case), and the meaning
 _ROWS: tuple[tuple[Collection[int], str, Refusal], ...] = (
     (_REFUSED, r"max_(?:completion_)?tokens\W{1,3}must be less than or equal", _LENGTH),
     # a document that is too long
@@ -80,7 +80,7 @@ _ROWS: tuple[tuple[Collection[int], str, Refusal], ...] = (
           r"|reduce the length|(?:input|prompt) (?:token count|length)|tokens to keep from the"
           r"|inputs?\W+tokens? .{0,40}must be|max_tokens must be at least 1, got -"
           r"|string_above_max_length", _DOCUMENT),
-    # per minute, also where it is called a quota
+    # limits per minute, also where they are called a quota
     ((429,), r"try (?:again )?in \W*\d|retrydelay|per[ _-]?(?:min|sec)", _LIMIT),
     ((0,), r"rate.?limit|too many requests|overload", _LIMIT),
     ((*_REFUSED, 429), r"insufficient[ _](?:user[ _])?(?:quota|balance|credit|fund)"
@@ -92,7 +92,7 @@ _ROWS: tuple[tuple[Collection[int], str, Refusal], ...] = (
     (_REFUSED, r"(?:account|organi[sz]ation|project|workspace).{0,60}"
                r"(?:deactivat|suspend|disabled|terminat|blocked|archived)|account_deactivated"
                r"|must be verified|country, region|not available in your (?:country|region)", _ACCOUNT),
-    # a document that its rules do not let through, also with the status of a wrong key
+    # a document that the service's content rules block, also with the status of a wrong key
     (_REFUSED, r"content[ _]?(?:filter|management|policy|violat|exists risk)|flagged|moderation"
                r"|usage (?:policy|policies|guidelines)|responsible ?ai|safety|data_inspection"
                r"|prohibited_content|sensitive (?:content|word|info)", _DOCUMENT),
@@ -108,7 +108,7 @@ _ROWS: tuple[tuple[Collection[int], str, Refusal], ...] = (
                r"|deploymentnotfound|deployment .{0,40}not exist|(?:unable to|not have) access .{0,30}model"
                r"|not a chat model|not support (?:chat|generate|completion)|chat[ _]template", _MODEL),
     (_REFUSED, r"api[ _-]?key|unauthori[sz]ed|authenticat|credentials|access token", _KEY),
-    # what the status alone says
+    # meaning of the status alone
     ((401, 403, 407), "", _KEY),
     ((402,), "", _CREDIT),
     ((404, 410), "", _MODEL),
@@ -127,7 +127,7 @@ _NOT_TAKEN = (
     r"(?:must be|must not|invalid (?:value|type)|is invalid|should be|has to be|out of range"
     r"|非法|无效|不合法)"
 )
-_SAME = r"(?:[^.;]|\.(?=\w))"  # of one sentence
+_SAME = r"(?:[^.;]|\.(?=\w))"  # a character within one sentence
 _PARAMETERS = {
     name: re.compile(
         rf"(?<![a-z0-9_]){name}(?![a-z0-9_]){_SAME}{{0,80}}?{of}"
@@ -137,7 +137,7 @@ _PARAMETERS = {
     )
     for names, of in (
         (("max_tokens", "max_completion_tokens"), _NOT_KNOWN),
-        # without these a server takes a value of its own
+        # without these, a server uses its own defaults
         (("temperature", "top_p", "seed"), f"(?:{_NOT_KNOWN}|{_NOT_TAKEN})"),
         (
             ("stop", "repetition_penalty", "repeat_penalty"),
@@ -149,31 +149,31 @@ _PARAMETERS = {
 
 
 def meaning_of(status: int, words: str) -> Refusal:
-    """What a refusal means; status 0 is a reply without an answer whose words name no status."""
+    """The meaning of a refusal; status 0 is a reply without an answer that names no status."""
     said = words[:LONGEST].lower()
     fits = (what for statuses, of, what in _TABLE if status in statuses and of.search(said))
     return next(fits, _DOCUMENT)
 
 
 def _spelled(found: re.Match[str]) -> str:
-    """``MaxTokens``, as some write it."""
+    """The usual name of a parameter that is spelled like ``MaxTokens``."""
     return "max_completion_tokens" if found[1] else "max_tokens"
 
 
 def parameter_refused(words: str, asked: Collection[str]) -> str:
-    """The first of the parameters asked with that a server says it does not take, or nothing."""
+    """The first of the sent parameters that the server's message rejects; empty if none."""
     said = re.sub(r"max(completion)?tokens", _spelled, words[:LONGEST].lower())
     found = []
     for place, name in enumerate(asked):
         if name in _PARAMETERS and (match := _PARAMETERS[name].search(said)):
             found.append(
                 (match.end(), -place, name)
-            )  # of two that exclude each other the later goes
+            )  # of two parameters that exclude each other, the later one is left out
     return min(found)[2] if found else ""
 
 
 def words_of(content: bytes) -> str:
-    """What a server says about an error: of JSON its message and names, of others the text."""
+    """A server's message about an error: from JSON its texts, else the body as plain text."""
     try:
         words = islice(_words(from_json(content), DEPTH), MOST)
         said = dict.fromkeys(filter(None, map(str.strip, words)))
@@ -186,7 +186,7 @@ def words_of(content: bytes) -> str:
 
 
 def status_of(content: bytes) -> int:
-    """The status that an error in a reply of status 200 names, or 0."""
+    """The status that is named by an error in a reply with status 200; 0 if none."""
     with suppress(ValueError, LookupError, TypeError, AttributeError):
         reply = from_json(content)
         error = reply.get("error") or reply["choices"][0]["error"]
@@ -195,7 +195,7 @@ def status_of(content: bytes) -> int:
     return 0
 
 
-# where errors have words; not what they echo of the request, which may speak of anything
+# fields with messages; not those that echo the request, which may contain anything
 _NAMES = (
     "message", "msg", "error_message", "detail", "details", "error", "errors", "title", "reason",
     "violations", "quotaId", "retryDelay", "metadata", "raw", "innererror", "choices", "type", "code",

@@ -1,4 +1,4 @@
-"""What is asked of a server, and what comes back: a reply, or why there is none."""
+"""A request to a server and its reply, with the answer or the reason why there is none."""
 
 import re
 from contextlib import suppress
@@ -12,7 +12,7 @@ from papertune.servers.refusals import Kind
 
 
 class Failure(Exception):
-    """No answer that another try may bring, or (``DOCUMENT``) none for this item in this run."""
+    """A request without an answer; a retry may help, except for ``DOCUMENT`` (none in this run)."""
 
     def __init__(
         self,
@@ -23,34 +23,34 @@ class Failure(Exception):
         fatal: ServerError | None = None,
     ) -> None:
         super().__init__(what)
-        self.kind, self.pause = kind, pause  # seconds that the server asked for
-        self.fatal = fatal  # what to raise when no try helped
+        self.kind, self.pause = kind, pause  # seconds of the server's Retry-After
+        self.fatal = fatal  # the error to raise when no retry helps
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One thing to ask about: an ``item`` of who asks, what goes into the request (messages or a
-    prompt), and the parameters of decoding, which a server may not take.
+    """One request: the caller's ``item``, the body (messages or a prompt), and the parameters of
+    decoding, which a server may not accept.
     """
 
     item: Any
     body: dict[str, Any]
     decoding: dict[str, Any] = field(default_factory=dict)
-    text: str = ""  # of the prompt
+    text: str = ""  # the prompt as text
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: the ``value`` that was read in it, or the ``error`` why there is none."""
+    """A reply: the ``value`` that was read from it, or the ``error`` that explains why none was."""
 
     asked: Asked
     value: Any = None
     error: str = ""
-    sent: dict[str, Any] | None = None  # the decoding as it was sent, where a server takes no other
+    sent: dict[str, Any] | None = None  # the decoding as sent, if the server required changes
 
 
 def pause_asked(retry_after: str) -> float | None:
-    """The seconds that a Retry-After asks for, which gives them or a date; None if it gives neither."""
+    """The seconds of a Retry-After header, which has seconds or a date; None if it has neither."""
     with suppress(ValueError, OverflowError):
         if re.fullmatch(r"\s*[0-9]{1,12}(?:\.[0-9]{1,9})?\s*", retry_after):
             return float(retry_after)

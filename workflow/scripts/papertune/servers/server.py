@@ -1,8 +1,8 @@
-"""A model server that a job starts where it runs: waited for, watched, started again, ended.
+"""A model server that a job starts on its machine, waits for, watches, restarts and ends.
 
-It listens on loopback, where other accounts of the machine can reach it. So it is told a key, in
-its environment, and the log says so where it asks nobody for it; and each connection to it is looked
-at before anything is sent: what listens there has to be the socket that the server has opened.
+It listens on loopback, where other accounts of the machine can reach it. So it gets a key in its
+environment, and the log warns if it does not ask for it. Each connection is checked before anything is
+sent: its other end must be a socket that the server has opened.
 """
 
 import ipaddress
@@ -33,12 +33,12 @@ from papertune.servers.place import Place
 from papertune.study.settings import filled
 
 HOST = "127.0.0.1"
-STARTS = 3  # one after the other without an answer in between
-EVERY = 10.0  # seconds between two lines about one that is waited for
+STARTS = 3  # starts in a row without an answer in between
+EVERY = 10.0  # seconds between two log lines while waiting for a server
 LAST = 12  # lines of a server's log that an error shows
-# where servers look for the key that they are to ask for
+# variables from which servers read the key that clients must send
 KEYS = ("VLLM_API_KEY", "LLAMA_API_KEY", "API_KEY")
-# a node may have no network: nothing is asked of the Hub, no usage is reported, nothing listens outside
+# a node may have no network: no requests to the Hub, no usage reports, and listening on loopback only
 ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
@@ -49,7 +49,7 @@ ENVIRONMENT = {
     "GLOO_SOCKET_IFNAME": "lo",
     "NCCL_SOCKET_IFNAME": "=lo",
 }
-NOTHING = {"model": "none", "prompt": "", "max_tokens": 1}  # is asked
+NOTHING = {"model": "none", "prompt": "", "max_tokens": 1}  # a request that costs nothing
 _LIBRARY = str(Path(__file__).parents[2])
 _TAKEN = ("address already in use", "errno 98", "couldn't bind", "failed to bind")
 
@@ -57,14 +57,14 @@ log = logging.getLogger("papertune")
 
 
 class Server(Place):
-    """One server of a command line; it is started when its :meth:`url` is asked for.
+    """A server that is started by a command line on the first call of :meth:`url`.
 
     Args:
-        command: As ``serve`` in an experiment file; ``names`` are what stands for its ``$names``.
-        where: The key in the experiment file.
-        threads: Of the processor.
-        start: Minutes in which it has to answer.
-        remove: A folder that is deleted with it, also where the job is killed.
+        command: As ``serve`` in an experiment file; ``names`` are the values of its ``$names``.
+        where: The key in the experiment file, for errors.
+        threads: CPU threads.
+        start: Minutes within which it has to answer.
+        remove: A folder that is deleted with it, even if the job is killed.
     """
 
     def __init__(
@@ -83,17 +83,17 @@ class Server(Place):
         self.log = log_beside("server")
         self.how: dict[str, Any] = {"extensions": {"trace": self._look}}
         self._port, self._from = 0, 0
-        self._sockets: set[tuple[str, int]] = set()  # that it listens with
-        self._starts = 0  # without an answer
+        self._sockets: set[tuple[str, int]] = set()  # its listening sockets
+        self._starts = 0  # since the last answer
         self._keeper: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
     def url(self) -> str:
-        """Where it can be asked; it is started where it does not run (any more).
+        """The base url of its API; starts the server if it does not run (any more).
 
         Raises:
             Interrupted: the job was asked to stop.
-            ServerError: it does not start, or ends again and again.
+            ServerError: it does not start, or keeps ending.
         """
         with self._lock:
             if self._keeper is None or self._keeper.poll() is not None:
@@ -103,16 +103,16 @@ class Server(Place):
             return f"http://{HOST}:{self._port}/v1"
 
     def client(self, **how: Any) -> httpx.Client:
-        """Who asks it: with its key, and by no proxy."""
+        """An HTTP client that sends the key and uses no proxy."""
         how = {"headers": {"Authorization": f"Bearer {self.key}"}, "trust_env": False, **how}
         return httpx.Client(**how)
 
     def answered(self) -> None:
-        """Take note that it has answered."""
+        """Note that it has answered."""
         self._starts = 0
 
     def unreachable(self, why: str, rests: str) -> ServerError | None:
-        """What to raise where it cannot be reached; nothing of one that has died and is started anew."""
+        """The error for a failed connection; None if the server has died and will be restarted."""
         if self._keeper is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._keeper.wait(2)
@@ -120,14 +120,14 @@ class Server(Place):
         return self._error(f"no connection to the model server: {why}", rests)
 
     def close(self) -> None:
-        """End it with all that it has started."""
+        """End it with all its child processes."""
         with self._lock:
             if self._keeper is not None:
                 self._end()
                 self._keeper = None
 
     def _begin(self) -> None:
-        """Start it and wait until it answers; on another port where somebody has taken its own."""
+        """Start it and wait until it answers; try another port if its own was taken."""
         while True:
             stopping.check()
             self._starts += 1
@@ -143,12 +143,12 @@ class Server(Place):
             if not self._was_taken():
                 status = self._keeper.returncode if self._keeper else None
                 raise self._error(f"the model server ended with status {status} before it answered")
-            log.warning("port %d was taken by another process; the next one is tried", self._port)
+            log.warning("port %d was taken by another process; trying another one", self._port)
 
     def _launch(self) -> None:
         self._port = _free_port()
         words = filled(self.command, **self.names, port=self._port, threads=self.threads)
-        # programs of this Python's environment, also where nobody has activated it
+        # programs of this Python's environment, even if it is not activated
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         if (program := shutil.which(words[0], path=path)) is None:
             hint = "install it into the environment that the job runs in, or give its path"
@@ -182,7 +182,7 @@ class Server(Place):
         log.info("starting %s: %s (log: %s)", self.name, one_line(self.command), self.log)
 
     def _is_up(self) -> bool:
-        """Wait until it answers; false where it has ended.
+        """Wait until it answers; False if it has ended.
 
         Raises:
             ServerError: it does not answer in time, or can be reached from other machines.
@@ -200,9 +200,9 @@ class Server(Place):
                 now = time.monotonic()
                 if now - began > 60 * self.start:
                     what = f"the model server did not answer within {self.start:g} minutes"
-                    raise self._error(what, "set start (minutes) to more where it takes so long")
+                    raise self._error(what, "if it needs longer, raise start (minutes)")
                 if now - told >= EVERY:
-                    log.info("%s: waited for %.0f s (%s)", self.name, now - began, self._last(1))
+                    log.info("%s: waiting for %.0f s (%s)", self.name, now - began, self._last(1))
                     told = now
                 time.sleep(stopping.LOOK)
         return False
@@ -218,19 +218,19 @@ class Server(Place):
         return True
 
     def _see_the_key(self, client: httpx.Client) -> None:
-        """Say so where it answers others as well."""
+        """Warn if it also answers requests without its key."""
         url, wrong = f"http://{HOST}:{self._port}/v1/completions", {"Authorization": "Bearer none"}
         with suppress(httpx.HTTPError):
             found = client.post(url, headers=wrong, json=NOTHING, **self.how)
             if found.status_code in (401, 403):
                 return
         log.warning(
-            "%s knows no key: while it runs, other accounts of this machine can ask it, too",
+            "%s checks no key: while it runs, other accounts of this machine can use it, too",
             self.name,
         )
 
     def _own_sockets(self) -> set[tuple[str, int]]:
-        """What it listens with on its port; nothing where somebody else does.
+        """Its listening sockets on its port; empty if another process listens there, too.
 
         Raises:
             ServerError: other machines can reach it.
@@ -239,18 +239,18 @@ class Server(Place):
         own = {one for one in loopback.listeners(self._port) if one[1] in numbers}
         for address, _ in own:
             if not ipaddress.ip_address(address).is_loopback:
-                hint = f"have it listen on {HOST}: most servers take --host {HOST}"
+                hint = f"make it listen on {HOST}: most servers take --host {HOST}"
                 what = f"the model server listens on {address}, where other machines reach it"
                 raise self._error(what, hint)
         return found if found <= own else set()
 
     def _at_host(self) -> set[tuple[str, int]]:
-        """What a connection to it can end at."""
+        """The listening sockets, of any process, that a connection to it can reach."""
         reached = (HOST, "0.0.0.0", "::")
         return {one for one in loopback.listeners(self._port) if one[0] in reached}
 
     def _numbers(self) -> set[int]:
-        """The sockets that the server's processes have open."""
+        """Inode numbers of the open sockets of the server's processes."""
         numbers = set()
         with suppress(psutil.Error):
             assert self._keeper is not None
@@ -263,11 +263,11 @@ class Server(Place):
         return numbers
 
     def _look(self, event: str, info: Mapping[str, Any]) -> None:
-        """Before anything is sent over a connection: is it the server at its end?"""
+        """Check before anything is sent over a connection that the server is at its other end."""
         if event == "connection.connect_tcp.complete":
             listening = self._at_host()
             if not listening or listening != self._sockets:
-                raise httpx.ConnectError(f"port {self._port} is another process's now")
+                raise httpx.ConnectError(f"port {self._port} now belongs to another process")
 
     def _was_taken(self) -> bool:
         said = self._last(LAST).lower()
@@ -280,11 +280,11 @@ class Server(Place):
             keeper.stdin.close()
         end = time.monotonic() + GRACE + 5
         while keeper.poll() is None and time.monotonic() < end:
-            stopping.requested()  # to end it is what there is to do
+            stopping.requested()  # nothing to do: it is being ended already
             time.sleep(0.05)
 
     def _last(self, lines: int) -> str:
-        """The last lines of what it has said since it was started."""
+        """The last lines of its log since it was started."""
         with suppress(OSError), self.log.open("rb") as stream:
             size = stream.seek(0, os.SEEK_END)
             stream.seek(max(self._from, size - 8000))
@@ -295,12 +295,12 @@ class Server(Place):
 
     def _error(self, what: str, hint: str = "") -> ServerError:
         said = f"{what}; its last lines:\n    {self._last(LAST)}"
-        whole = f"all that it said stands in {self.log}"
+        whole = f"its whole log is {self.log}"
         return ServerError(said, where=self.where, hint=f"{hint}; {whole}" if hint else whole)
 
 
 def _free_port() -> int:
-    """One that nobody has now; somebody may before the server has."""
+    """A port that is free now; another process may take it before the server does."""
     with socket.socket() as free:
         free.bind((HOST, 0))
         return int(free.getsockname()[1])

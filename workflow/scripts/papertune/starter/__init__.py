@@ -1,1 +1,1 @@
-"""How a study begins: an experiment file, made of answers and of a look into the documents."""
+"""Starting a study: an experiment file from a few answers and a look into the documents."""

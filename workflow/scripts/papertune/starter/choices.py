@@ -1,7 +1,7 @@
-"""What a study can be made with: who writes, which base, where it runs; and what is here of it.
+"""Choices for a new study: who writes, which base, where it runs; and which of them are available.
 
-Settings that work are taken from two experiments that come along: real language models from
-``smollm2``, whose weights are packages, a base from scratch from ``demo``.
+Proven settings come from two included experiments: real language models, whose weights are packages,
+from ``smollm2``; a base from scratch from ``demo``.
 """
 
 import re
@@ -41,13 +41,13 @@ _CHATS = re.compile(r"instruct|chat|[-_]it(?:$|[-_])", re.IGNORECASE)
 
 @cache
 def like(name: str) -> dict[str, Any]:
-    """What an experiment file that comes along says."""
+    """The values of an included experiment file."""
     return dict(read(WORKFLOW / f"config/experiments/{name}.yaml").values)
 
 
 @cache
 def packaged(base: str) -> bool:
-    """Whether the packages that carry a base are installed."""
+    """Whether the packages with the weights of a base are installed."""
     return not_installed(Base.model_validate(like("smollm2")["bases"][base])) is None
 
 
@@ -62,7 +62,7 @@ def writers_known() -> dict[str, str]:
 
 
 def writers_proposed() -> str:
-    """Language models where their packages are installed, and rules; else rules of both styles."""
+    """The writers of ``smollm2`` if their packages are installed, else the rules of both styles."""
     own = like("smollm2")
     here = [n for n, one in own["generators"].items() if packaged(one.get("model", own["dataset"]))]
     return ",".join(here if len(here) == len(own["generators"]) else RULES)
@@ -73,17 +73,17 @@ def bases_known() -> dict[str, str]:
     installed = "" if packaged("smollm2") else ", after `make models`"
     return {
         "smollm2": f"SmolLM2 135M Instruct{installed}",
-        SCRATCH: "a tiny one, pre-trained here on the training documents",
+        SCRATCH: "a tiny base, pre-trained here on the training documents",
     }
 
 
 def base_proposed() -> str:
-    """The one whose package is installed, else one from scratch."""
+    """``smollm2`` if its package is installed, else a base from scratch."""
     return "smollm2" if packaged("smollm2") else SCRATCH
 
 
 def place_proposed() -> str:
-    """The cluster whose controller answers, else this machine with its GPU, if it has one."""
+    """``slurm`` if its controller answers, else this machine, with its GPU if it has one."""
     with suppress(ClusterError):
         check_controller()
         return "slurm"
@@ -95,10 +95,10 @@ def generators_of(text: str) -> dict[str, dict[str, Any]]:
 
     Args:
         text: Names of :func:`writers_known`, addresses of OpenAI-compatible servers, or ``model@url``,
-            with commas between.
+            separated by commas.
 
     Raises:
-        PapertuneError: a name is unknown, or a server does not say what it has.
+        PapertuneError: a name is unknown, or a server does not list its models.
     """
     found: dict[str, dict[str, Any]] = {}
     for word in filter(None, (one.strip() for one in text.split(","))):
@@ -120,17 +120,17 @@ def generators_of(text: str) -> dict[str, dict[str, Any]]:
             known = writers_known()
             what = f"no writer {word!r}{nearest(word, known)}"
             hint = (
-                f"name some of {', '.join(known)}, or http://localhost:8000/v1, with commas between"
+                f"name some of {', '.join(known)}, or http://localhost:8000/v1, separated by commas"
             )
             raise PapertuneError(what, where=text, hint=hint)
     if not found:
-        raise PapertuneError("nobody writes", hint=f"name some of {', '.join(writers_known())}")
+        raise PapertuneError("no writer", hint=f"name some of {', '.join(writers_known())}")
     return found
 
 
 def _served(url: str) -> str:
     """The first model that a server lists."""
-    hint = f"start it, give its address to /v1, or name the model: WRITERS=MODEL@{url}"
+    hint = f"start it, give its address up to /v1, or name the model: WRITERS=MODEL@{url}"
     place = Place(ServerSettings(url=url), "WRITERS")
     try:
         with place.client(timeout=PATIENCE) as client:
@@ -138,9 +138,9 @@ def _served(url: str) -> str:
         reply.raise_for_status()
         return str(from_json(reply.content)["data"][0]["id"])
     except httpx.HTTPError as error:
-        why = f"does not say which models it has ({error or type(error).__name__})"
+        why = f"the server does not list its models ({error or type(error).__name__})"
     except (ValueError, LookupError, TypeError):
-        why = "does not say which models it has, as an OpenAI-compatible server does"
+        why = "the server does not list its models, as an OpenAI-compatible server would"
     raise PapertuneError(why, where=url, hint=hint)
 
 
@@ -148,11 +148,11 @@ def base_of(text: str) -> tuple[str, dict[str, Any]]:
     """A base's name in the experiment, and its settings.
 
     Args:
-        text: A name of :func:`bases_known`; ``owner/name`` of the Hub, perhaps with ``@`` and a
+        text: A name of :func:`bases_known`; ``owner/name`` on the Hub, optionally with ``@`` and a
             commit; a folder, or a GGUF file.
 
     Raises:
-        PapertuneError: it is none of these, or the Hub does not say which commit is the newest.
+        PapertuneError: it is none of these, or the Hub does not tell its newest commit.
     """
     if text == SCRATCH:
         return SCRATCH, {"pretrain": _from_scratch()}
@@ -165,7 +165,7 @@ def base_of(text: str) -> tuple[str, dict[str, Any]]:
             raise PapertuneError(
                 "no such file",
                 where=text,
-                hint="give the path of a .gguf file, from here or from /",
+                hint="give the relative or absolute path of a .gguf file",
             )
         return "base", {key: str(path)}
     if found := _AT_HUB.fullmatch(text):
@@ -173,7 +173,7 @@ def base_of(text: str) -> tuple[str, dict[str, Any]]:
     known = bases_known()
     raise PapertuneError(
         f"no base {text!r}{nearest(text, known)}",
-        hint=f"name one of {', '.join(known)}, owner/name of the Hub, a model folder, or a .gguf file",
+        hint=f"name one of {', '.join(known)}, owner/name on the Hub, a model folder, or a .gguf file",
     )
 
 
@@ -183,14 +183,14 @@ def _newest(model: str) -> str:
 
     try:
         return str(HfApi().model_info(model, timeout=PATIENCE).sha)
-    except Exception as error:  # of any of the libraries below
-        what = f"the Hub does not say which commit is the newest ({type(error).__name__})"
-        hint = f"copy the 40 hex digits from its page, Files → History: BASE={model}@…"
+    except Exception as error:  # from any of the libraries below
+        what = f"the Hub does not tell the newest commit ({type(error).__name__})"
+        hint = f"copy its 40 hex digits from the model's page, Files → History: BASE={model}@…"
         raise PapertuneError(what, where=model, hint=hint) from None
 
 
 def _from_scratch() -> dict[str, Any]:
-    """The demo's base, with room for an abstract, and made of the training documents alone."""
+    """The demo's base, with a context for abstracts, pre-trained on the training documents only."""
     pretrain = like("demo")["bases"]["small"]["pretrain"]
     return {
         "architecture": pretrain["architecture"] | {"context": 512},
@@ -200,9 +200,9 @@ def _from_scratch() -> dict[str, Any]:
 
 
 def training_of(base: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What an experiment on a base says of training, of models and of scores.
+    """Settings of training, models and metrics for an experiment on a base.
 
-    Whether a model is asked in its chat template, a model of the Hub says by its name.
+    Whether a base is asked in its chat template is guessed from its name.
     """
     scratch = "pretrain" in settings
     own = like("demo" if scratch else "smollm2")
@@ -226,13 +226,13 @@ def training_of(base: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def compute_of(place: str, generators: Iterable[Mapping[str, Any]], base: str) -> dict[str, Any]:
-    """What jobs ask for in a place, where one of them runs a language model.
+    """Settings of compute for a place; empty if no job runs a larger language model.
 
     Raises:
         PapertuneError: there is no such place.
     """
     if place not in PLACES:
-        hint = f"one of {', '.join(PLACES)}"
+        hint = f"take one of {', '.join(PLACES)}"
         raise PapertuneError(f"no place {place!r}{nearest(place, PLACES)}", hint=hint)
     if base == SCRATCH and all(one["backend"] != "transformers" for one in generators):
         return {}
@@ -240,7 +240,7 @@ def compute_of(place: str, generators: Iterable[Mapping[str, Any]], base: str) -
 
 
 def sampled() -> dict[str, int]:
-    """Documents in all of each side that ``smollm2`` takes: an hour's work of two cores."""
+    """Number of training and test documents in ``smollm2``: an hour's work on two cores."""
     splits = like("smollm2")["splits"]
     return {
         name: each * (splits[name]["to"] - splits[name]["from"] + 1)

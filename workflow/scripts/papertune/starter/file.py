@@ -1,4 +1,4 @@
-"""The text of an experiment file: short, with a comment by each choice, and nothing that is a default."""
+"""The text of an experiment file: short, with a comment on each choice, and without defaults."""
 
 import tempfile
 from collections.abc import Collection, Mapping
@@ -15,7 +15,7 @@ from papertune.study.settings import Model, Settings
 
 SCHEMA = "# yaml-language-server: $schema={}workflow/schemas/experiment.schema.json"
 LARGEST = 25  # lines
-# a line for each of what is in it; where these are too many, the last ones stand in one line
+# keys whose entries have a line each; with too many lines, the last of these keys take one line
 OPENED = ("generators", "splits", "models", "bases")
 
 
@@ -23,9 +23,9 @@ def text_of(values: Mapping[str, Any], comments: Mapping[str, str], schema: str)
     """The YAML of settings.
 
     Args:
-        values: As a file has them.
-        comments: Key, or two with a dot between → what stands behind it.
-        schema: How the folder of the workflow is reached from the file's, ``../../``.
+        values: The values of the file.
+        comments: Key, or two keys joined by a dot → comment after it.
+        schema: Relative path from the file's folder to the workflow's, ``../../``.
     """
     opened = list(OPENED)
     while len(lines := _lines(values, comments, opened)) >= LARGEST and opened:
@@ -49,7 +49,7 @@ def _lines(
 
 
 class _Dumper(yaml.SafeDumper):
-    """Texts of several lines in one, with ``\\n``."""
+    """Writes texts of several lines on one line, with ``\\n``."""
 
 
 _Dumper.add_representer(
@@ -70,7 +70,7 @@ def _note(comments: Mapping[str, str], key: str) -> str:
 
 
 def without_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of an experiment without those that say what holds anyway."""
+    """Settings of an experiment without those at their default."""
     return _lean(Experiment.model_validate(values), values)
 
 
@@ -83,7 +83,7 @@ def _lean(made: Settings, values: Mapping[str, Any]) -> dict[str, Any]:
         value, got = values[key], getattr(made, name)
         if not field.is_required() and got == field.get_default(call_default_factory=True):
             continue
-        # a model's own training stands for the experiment's, which may be no default
+        # a model's own training replaces the experiment's, which may differ from the default
         own = isinstance(made, Model) and key == "training"
         if isinstance(got, Settings) and isinstance(value, Mapping) and not own:
             value = _lean(got, value)
@@ -97,17 +97,17 @@ def _lean(made: Settings, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def there_is(path: Path) -> PapertuneError:
-    """The error of a name that is taken."""
-    hint = "take another NAME, or FORCE=1 to write it anew"
-    return PapertuneError("there is one already, and it stays as it is", where=str(path), hint=hint)
+    """The error for an existing file."""
+    hint = "take another NAME, or FORCE=1 to overwrite it"
+    return PapertuneError("the file exists already, and is kept", where=str(path), hint=hint)
 
 
 def write(text: str, path: Path, *, force: bool = False) -> None:
-    """Write a file that loads, and none over another.
+    """Write an experiment file after checking it; overwrites none without ``force``.
 
     Raises:
-        PapertuneError: there is one already.
-        SettingsError: an experiment cannot say this.
+        PapertuneError: the file exists already.
+        SettingsError: the text is not a valid experiment.
     """
     if path.exists() and not force:
         raise there_is(path)

@@ -1,4 +1,4 @@
-"""A look into a source, by the readers of a run: all of a local table, one page of a service."""
+"""A look into a source with the readers of a run: all of a local table, one page of a service."""
 
 import glob
 from collections import Counter
@@ -19,10 +19,10 @@ from papertune.starter.sources import YEAR
 from papertune.study.settings import Fetching, Source
 from papertune.study.settings.listings import DemoSource, FilesSource, PdfsSource
 
-PAGE = 50  # items of a service that are looked at
-FEW = 3  # PDFs, or pages that come with their texts
+PAGE = 50  # items that are read from a service
+FEW = 3  # items that are read of PDFs, and of listings with texts
 ASKED = Fetching(retries=1, timeout=15)
-FIRST = 20  # rows by which columns are known
+FIRST = 20  # rows by which columns are recognised
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,25 +31,25 @@ class Looked:
 
     documents: Sequence[Document] = ()
     rejected: Sequence[Rejection] = ()
-    whole: bool = False  # that is all there is
-    columns: Mapping[str, str] = field(default_factory=dict)  # field → what the table calls it
-    number: int = 0  # of documents, where it is known without reading them
-    years: Sequence[int] = ()  # that there are, or one that was asked for
-    why_not: str = ""  # nothing could be seen
+    whole: bool = False  # whether this is the whole source
+    columns: Mapping[str, str] = field(default_factory=dict)  # field → column of the table
+    number: int = 0  # number of documents, where it is known without reading them
+    years: Sequence[int] = ()  # the existing years, or the one that was requested
+    why_not: str = ""  # why nothing was found
 
     @property
     def counts(self) -> Counter[int]:
-        """Documents of each year that is known."""
+        """Number of documents of each known year."""
         return Counter(one.year for one in self.documents if one.year)
 
 
 def look(source: Source, year: int, store: Path) -> Looked:
-    """What a source has.
+    """Look into a source.
 
     Args:
         source: Local files are read; a service is asked for the first page of a year.
-        year: The year that a service is asked about, and the one before where that has nothing.
-        store: That of the run, whose pages are kept there.
+        year: The year that a service is asked about; then the year before, if it has nothing.
+        store: The run's store, where pages are kept.
 
     Raises:
         CollectError: a local file cannot be read, or has no document.
@@ -70,7 +70,7 @@ def look(source: Source, year: int, store: Path) -> Looked:
         except PapertuneError as error:
             why = why or _in_short(error)
             if isinstance(error, PageError | HostStopped) or not isinstance(error, CollectError):
-                break  # it would not answer about another year
+                break  # another year would fail in the same way
             continue
         if found.documents:
             return found
@@ -78,7 +78,7 @@ def look(source: Source, year: int, store: Path) -> Looked:
 
 
 def _in_short(error: PapertuneError) -> str:
-    """What is wrong, without the query that stands in an address."""
+    """The error in a line, without the query of the address."""
     where = error.where.partition("?")[0]
     return f"{where}: {error.what}{f' ({error.hint})' if error.hint else ''}"
 
@@ -109,7 +109,7 @@ def _rows(source: Source) -> Looked:
     years = on_disk(pattern) if "{year}" in pattern else []
     if "{year}" in pattern and not years:
         hint = "{year} stands for a year of four digits: papers/{year}.csv"
-        raise CollectError("no file of any year", where=pattern, hint=hint)
+        raise CollectError("no file for any year", where=pattern, hint=hint)
     found = [one for year in years or [0] for one in items(None, source, year)]
     documents = [one for one in found if isinstance(one, Document)]
     first = source.files_of(years[0] if years else 0)[0]
@@ -124,7 +124,7 @@ def _rows(source: Source) -> Looked:
 
 
 def columns_of(source: FilesSource, path: Path) -> dict[str, str]:
-    """Which column of a table is taken for which field."""
+    """Field → column of a table, as a run recognises them."""
     every = (row for run in runs(raw_rows(path, source.encoding)) for _, row in run)
     rows = list(islice((row for row in every if isinstance(row, dict)), FIRST))
     return Reader(source.columns).taken(rows)
@@ -141,9 +141,9 @@ def _pdfs(source: PdfsSource, store: Path) -> Looked:
 
 
 def told(found: Looked, what: str) -> list[str]:
-    """What was found, in lines for people."""
+    """Lines that describe what was found."""
     if found.why_not:
-        return [f"{what} could not be looked at: {found.why_not}"]
+        return [f"{what} could not be read: {found.why_not}"]
     years = f"{found.years[0]}–{found.years[-1]}" if len(found.years) > 1 else ""
     years = years or "".join(map(str, found.years))
     number = found.number or len(found.documents)
@@ -160,7 +160,7 @@ def told(found: Looked, what: str) -> list[str]:
         lines.append(f"  columns: {said}")
     without = sum(not one.text for one in found.documents)
     if found.documents:
-        looked = "" if found.whole else f" of the {len(found.documents)} looked at"
+        looked = "" if found.whole else f" of the {len(found.documents)} read"
         lines.append(f"  {without}{looked} without an abstract, which a run looks up" if without
                      else f"  each{looked} has its text")  # fmt: skip
         lines.append(f"  the first: {found.documents[0].title[:90]}")

@@ -1,4 +1,4 @@
-"""Which source is meant by what a person writes: a file, a folder, a venue, an address."""
+"""The source that a text names: a file, a folder, a venue, an address."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from papertune.study.nearby import near_names
 from papertune.study.settings import Source
 
 BIBTEX = (".bib", ".bibtex")
-TABLES = (".csv", ".tsv", ".xlsx", ".jsonl", ".parquet", *BIBTEX)  # that are taken by themselves
+TABLES = (".csv", ".tsv", ".xlsx", ".jsonl", ".parquet", *BIBTEX)  # files that are proposed
 YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _ISSN = re.compile(r"\d{4}-\d{3}[\dXx]")
 _SOURCE: TypeAdapter[Any] = TypeAdapter(Source)
@@ -44,7 +44,7 @@ def _pmlr(name: str) -> dict[str, Any]:
     return {"kind": "pmlr", "volumes": volumes}
 
 
-# word → settings of a source of what follows it, an example of that, and what it is
+# word → function from the name after it to settings of a source, an example, and a description
 VENUES: Mapping[str, tuple[Callable[[str], dict[str, Any]], str, str]] = {
     "dblp": (
         lambda name: {"kind": "dblp_sparql", "streams": [name]},
@@ -69,21 +69,21 @@ VENUES: Mapping[str, tuple[Callable[[str], dict[str, Any]], str, str]] = {
 WAYS = {
     "papers.csv": "a table: CSV, TSV, xlsx, JSONL, Parquet",
     "papers.bib": "a BibTeX file",
-    "papers/": "a folder of PDFs, perhaps with a folder of each year",
+    "papers/": "a folder of PDFs, perhaps with a folder per year",
     **{f"{kind}:{name}": meaning for kind, (_, name, meaning) in VENUES.items()},
     "https://…": "a page of DBLP, the ACL Anthology or Wikipedia",
-    "demo": "the built-in venue, to try the way",
+    "demo": "the built-in venue, to try things out",
 }
 CAN_BE = "; ".join(f"{meaning} ({way})" for way, meaning in WAYS.items())
 
 
 def source_of(text: str, columns: Mapping[str, str] | None = None) -> Source:
-    """The settings of the source that is meant.
+    """The settings of the source that a text names.
 
     Args:
         text: A path, perhaps with ``{year}`` in it; ``kind:name`` or ``kind name`` of
             :data:`VENUES`; an address; or ``demo``.
-        columns: Of a table: what a field is called there.
+        columns: Field → column of a table.
 
     Raises:
         PapertuneError: it is none of these, or there is no such file.
@@ -100,7 +100,7 @@ def source_of(text: str, columns: Mapping[str, str] | None = None) -> Source:
     if columns:
         if values["kind"] != "files":
             raise PapertuneError(
-                "only a table has columns", where=f"COLUMNS of {text}", hint="leave COLUMNS out"
+                "only a table has columns", where=f"COLUMNS of {text}", hint="leave out COLUMNS"
             )
         values["columns"] = dict(columns)
     try:
@@ -125,14 +125,14 @@ def _of_path(text: str) -> dict[str, Any]:
         return {"kind": "pdfs", "path": str(_by_year(path)), "part": "abstract"}
     if path.exists():
         known = KINDS.get(path.suffix.lower().removeprefix("."), "")
-        what = f"a file whose name ends in {path.suffix or 'nothing'}, which is not read here"
+        what = f"a file of a kind that is not supported ({path.suffix or 'no ending'})"
         raise PapertuneError(what, where=text, hint=known or f"it can be {CAN_BE}")
     what = f"no such file or folder{near_names(path, TABLES)}"
     raise PapertuneError(what, where=text, hint=f"it can be {CAN_BE}")
 
 
 def _by_year(folder: Path) -> Path:
-    """The folder; where those in it are called by years, these."""
+    """The folder, or ``folder/{year}`` if all folders in it are named by years."""
     inner = [one.name for one in folder.iterdir() if one.is_dir()] if folder.is_dir() else []
     return folder / "{year}" if inner and all(map(YEAR.fullmatch, inner)) else folder
 
@@ -149,13 +149,13 @@ def _of_address(url: str) -> dict[str, Any]:
             return {"kind": "dblp", "url": YEAR.sub("{year}", url)}
         return VENUES["dblp"][0](found[1])
     if host == "proceedings.mlr.press":
-        hint = "a volume has one year, and years train and test: FROM=pmlr:2022=178,2023=195"
+        hint = "a volume has one year, and a study needs several: FROM=pmlr:2022=178,2023=195"
         raise PapertuneError("which volumes of which years?", where=url, hint=hint)
-    raise PapertuneError("no page that is read here", where=url, hint=f"it can be {CAN_BE}")
+    raise PapertuneError("no known source of documents", where=url, hint=f"it can be {CAN_BE}")
 
 
 def found_here(folder: Path) -> str:
-    """The first table, BibTeX file or folder of PDFs in a folder; ``demo`` where there is none."""
+    """The first table, BibTeX file or folder of PDFs in a folder; ``demo`` if there is none."""
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in TABLES and path.is_file():
             return path.name

@@ -1,4 +1,4 @@
-"""Which documents train and which test: proposed by what there is, or as a person says."""
+"""Which documents train and which test: proposed from the documents, or chosen by a person."""
 
 import re
 from collections import Counter
@@ -13,13 +13,13 @@ from papertune.starter.looking import Looked
 from papertune.study.settings import Source, Splits
 from papertune.study.splits import split_of
 
-TESTED = 0.2  # share of the documents in the years that test, at least
-MANY = 10  # years, of which two test at least
-DATED = 0.9  # share of the documents that years without a gap have to hold to split by them
-FEWEST = {"test": 5, "validation": 3}  # documents, else a larger share is taken
+TESTED = 0.2  # least share of the documents in the test years
+MANY = 10  # number of years from which on at least two test
+DATED = 0.9  # least share of documents in consecutive years for a split by year
+FEWEST = {"test": 5, "validation": 3}  # least documents of a split; else a larger share is taken
 SHARES = (0.2, 0.3, 0.4)
 VALIDATION = (0.1, 0.2, 0.3)  # the first is the default
-SPAN = 12  # years of a service, which is not asked for all it has
+SPAN = 12  # number of years that are proposed for a service
 EXAMPLE = (
     "write 2015-2021 2022-2023, the years that train and those that test, or a share such as 0.2"
 )
@@ -30,7 +30,7 @@ Span = tuple[int, int]  # first and last year, both included
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Years of training and of testing, or the share that tests."""
+    """Training and test years, or the share of documents that tests."""
 
     train: Span | None
     test: Span | float
@@ -43,17 +43,17 @@ class Choice:
 
 
 def proposed(source: Source, found: Looked) -> Choice:
-    """The newest years test, as few as hold a fifth of the documents; else a share of all does.
+    """The proposed choice: the newest years, with at least a fifth of the documents, test; else a share.
 
-    Years need documents in each: where some are missing in between, the longest run counts if nearly
+    Years must be consecutive: if there are gaps, the run with the most documents is taken, if nearly
     all documents are in it.
 
     Raises:
-        PapertuneError: documents are listed by year, and there are not two years one after the other.
+        PapertuneError: documents are listed by year, and there are no two consecutive years.
     """
     counts = found.counts if found.whole else Counter(dict.fromkeys(found.years, 1))
     if source.years != "none" and not found.whole and len(found.years) == 1:
-        last = found.years[0]  # that it was asked about
+        last = found.years[0]  # the requested year
         counts = Counter(dict.fromkeys(range(last - SPAN + 1, last + 1), 1))
     if volumes := getattr(source, "volumes", None):
         counts = Counter(dict.fromkeys(volumes, 1)) if isinstance(volumes, dict) else counts
@@ -65,8 +65,8 @@ def proposed(source: Source, found: Looked) -> Choice:
         if needed:
             there = ", ".join(map(str, sorted(counts))) or "none"
             raise PapertuneError(
-                f"it is split by year, and there are no two years one after the other ({there})",
-                hint="take a table (CSV): documents of a table are split by a share, too",
+                f"this source is split by year, and has no two consecutive years ({there})",
+                hint="take a table (CSV), whose documents can also be split by a share",
             )
         share = next((s for s in SHARES if _tested(found, s) >= FEWEST["test"]), SHARES[-1])
         return Choice(None, share if found.whole else SHARES[0])
@@ -77,7 +77,7 @@ def proposed(source: Source, found: Looked) -> Choice:
 
 
 def _run(counts: Mapping[int, int]) -> list[int]:
-    """The years one after the other that hold most documents."""
+    """The consecutive years with the most documents."""
     years = sorted(counts)
     ends = [place for place, (a, b) in enumerate(pairwise(years), start=1) if b > a + 1]
     bounds = [0, *ends, len(years)]
@@ -90,16 +90,16 @@ def _tested(found: Looked, share: float) -> int:
 
 
 def sizes(documents: Sequence[Document], splits: Mapping[str, Any]) -> Counter[str | None]:
-    """How many documents are in each split, in none under ``None``."""
+    """Split → number of its documents; ``None`` counts those in no split."""
     settings = Splits.model_validate(splits)
     return Counter(split_of(one, settings) for one in documents)
 
 
 def read(text: str, before: Choice | None = None) -> Choice:
-    """The choice that is written as :data:`EXAMPLE` says; years that test alone keep those that train.
+    """The choice in a text like :data:`EXAMPLE`; test years alone keep the first training year.
 
     Raises:
-        PapertuneError: it is none.
+        PapertuneError: the text has neither years nor a share.
     """
     words = re.split(r"[\s,;/]+", text.strip())
     years = [found for word in words if (found := _YEARS.fullmatch(word))]
@@ -121,12 +121,12 @@ def read(text: str, before: Choice | None = None) -> Choice:
 
 
 def splits_of(choice: Choice, found: Looked, sample: Mapping[str, int]) -> dict[str, Any]:
-    """The settings of a choice.
+    """The settings ``splits`` of a choice.
 
     Args:
-        choice: What trains and tests.
-        found: What is known of the documents, which decides the share that validates.
-        sample: So many documents of a side in all, where there are more.
+        choice: Training and test years, or the test share.
+        found: The documents found, which decide the share of validation.
+        sample: Split → largest number of its documents in all.
 
     Raises:
         PapertuneError: years overlap, or one of them has no document.
@@ -139,8 +139,8 @@ def splits_of(choice: Choice, found: Looked, sample: Mapping[str, int]) -> dict[
             lacking = [year for year in range(first, last + 1) if year not in found.counts]
             if found.whole and lacking:
                 there = ", ".join(map(str, sorted(found.counts)))
-                what = f"no document of {', '.join(map(str, lacking[:5]))}, which is to {name}"
-                raise PapertuneError(what, where=str(choice), hint=f"there are those of {there}")
+                what = f"no document of {', '.join(map(str, lacking[:5]))}, a year chosen to {name}"
+                raise PapertuneError(what, where=str(choice), hint=f"years with documents: {there}")
     try:
         made = Splits.model_validate(splits)
     except ValueError as error:

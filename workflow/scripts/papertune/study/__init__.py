@@ -1,1 +1,1 @@
-"""What a study is: its settings, its files, its splits."""
+"""An experiment: its settings, its files, its splits."""

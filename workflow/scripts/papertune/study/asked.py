@@ -1,4 +1,4 @@
-"""What the models of an experiment are asked, and where that and their answers lie."""
+"""Paths of the questions that an experiment's models are asked, and of their answers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from papertune.study.probes import picked_from, probe_sets
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The files of test sets and probes, and by (model, seed, test set)."""
+    """Paths of test sets and probes, and of stages by (model, seed, test set)."""
 
     name: str
     experiment: Experiment
@@ -22,7 +22,7 @@ class Asked:
         return f"{self.results}/{self.name}"
 
     def questions(self, test_set: str) -> str:
-        """The pairs that a test set's questions are of."""
+        """The file of the pairs that a test set's questions come from."""
         one = self.experiment.sets[test_set]
         return f"{self.root}/datasets/{one.generator}/{one.split}.parquet"
 
@@ -31,9 +31,9 @@ class Asked:
         return {name: self.test_set(name) for name in self.experiment.sets}
 
     def test_set(self, name: str) -> str:
-        """The questions of a test set: all of a generator's split, or what is chosen of them.
+        """The file of a test set's questions: all of a generator's split, or the chosen ones.
 
-        Probes, too, are asked as sets.
+        Sets of probes are test sets, too.
         """
         if name in probe_sets(self.experiment):
             return f"{self.root}/probes/{name}.parquet"
@@ -42,7 +42,7 @@ class Asked:
         return f"{self.root}/test_sets/{name}.parquet"
 
     def probes(self) -> dict[str, str]:
-        """Name → file of the sets that probes are asked as."""
+        """Name → file of the sets of probes."""
         return {name: self.test_set(name) for name in probe_sets(self.experiment)}
 
     def rateable(self) -> dict[str, str]:
@@ -50,7 +50,7 @@ class Asked:
         return self.probes() | {name: self.test_set(name) for name in self.experiment.usual_sets}
 
     def picked(self, test_set: str) -> dict[str, str]:
-        """Probe → file of the pairs that it picks from, of those that are asked as one set."""
+        """Probe → file of the pairs that it picks from, for the probes of one set."""
         study = self.experiment
         return {
             name: f"{self.root}/datasets/{'/'.join(picked_from(study, probe))}.parquet"
@@ -59,7 +59,7 @@ class Asked:
         }
 
     def ratings(self) -> dict[str, str]:
-        """What is made of people's ratings of answers, by name; nothing without such."""
+        """Name → file of what is computed from people's ratings of answers; empty without ratings."""
         if not self.experiment.ratings:
             return {}
         names = ("matrix", "agreement", "texts")
@@ -67,12 +67,12 @@ class Asked:
         return found | {"rejected": f"{self.root}/rejected/ratings.jsonl"}
 
     def tables_of_probes(self) -> list[str]:
-        """The tables of probes that the page is made beside."""
+        """The tables of probes and ratings that the page shows."""
         names = [*["probes"] * bool(self.probes()), *["ratings"] * bool(self.ratings())]
         return [f"{self.root}/tables/{name}.csv" for name in names]
 
     def asked(self) -> list[str]:
-        """The names of all that models are asked: test sets and probes."""
+        """The names of all sets that models are asked: test sets and probes."""
         return [*self.experiment.test_set_names, *self.probes()]
 
     def by_cell(self, stage: str) -> dict[tuple[str, int, str], str]:
@@ -80,11 +80,11 @@ class Asked:
         return self._cells(stage, self.experiment.test_set_names)
 
     def of_probes(self, stage: str) -> dict[tuple[str, int, str], str]:
-        """The same of the sets that probes are asked as."""
+        """(model, seed, set of probes) → file of a stage."""
         return self._cells(stage, self.probes())
 
     def of_rateable(self, stage: str) -> dict[tuple[str, int, str], str]:
-        """The same of the questions whose answers people may rate."""
+        """(model, seed, rateable set) → file of a stage."""
         return self._cells(stage, self.rateable())
 
     def _cells(self, stage: str, sets: Iterable[str]) -> dict[tuple[str, int, str], str]:

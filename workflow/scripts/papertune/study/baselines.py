@@ -1,7 +1,7 @@
 """What each model is compared with: a baseline of its base that is asked in the same form.
 
-A base answers much better in its chat template than when it is asked plainly, and a difference to
-one that was asked otherwise would be called learning.
+A base answers much better in its chat template than without it. A comparison across forms would
+take this difference for learning.
 """
 
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ SAID = {
 
 
 def baseline_of(model: str, models: Models, bases: Mapping[str, Base], named: str) -> str:
-    """The model that one is held against; empty where there is none, or others are held against it.
+    """The baseline that a model is compared with; empty if there is none, or it is one itself.
 
-    Of the same base and asked in the same form: the one that is ``named``, or else the first that is
-    not trained. A model that takes no weights from its base is held against the named one whatever
-    that one's base is.
+    A baseline has the same base and is asked in the same form: the one that is ``named``, else the
+    first that is not trained. A model that takes no weights from its base is compared with the named
+    one, whatever that one's base is.
     """
     if _is_baseline(model, models, named):
         return ""
@@ -39,18 +39,18 @@ def baseline_of(model: str, models: Models, bases: Mapping[str, Base], named: st
 
 
 def with_baselines(models: Models, bases: Mapping[str, Base], named: str) -> dict[str, Model]:
-    """The models, each that has no baseline behind one that is made for it.
+    """The models; those without a baseline come after one that is added for them.
 
     Raises:
-        ValueError: a model has the name of such a one and is none.
+        ValueError: a model has the name of an automatic baseline and is none.
     """
     found: dict[str, Model] = {}
     for name, model in models.items():
         base, dot, asked = name.rpartition(".")
         if dot and (model.base, model.method, model.examples.asked) != (base, "baseline", asked):
             raise ValueError(
-                f"models.{name}: a name with a dot is that of a baseline, of its base and how that "
-                "is asked; take another name"
+                f"models.{name}: a name with a dot is that of an automatic baseline (base.form); "
+                "take another name"
             )
         if not _is_baseline(name, models, named) and not baseline_of(name, models, bases, named):
             asked, base = model.examples.asked, model.base

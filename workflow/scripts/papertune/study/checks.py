@@ -1,4 +1,4 @@
-"""What parts of an experiment have to fit each other."""
+"""Checks that the parts of an experiment fit each other."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def check_subsets(study: "Experiment") -> None:
-    """Raise ValueError where the best documents are asked for and none has a score."""
+    """Raise ValueError if documents are to be ranked by score and the source has no scores."""
     for name, model in study.models.items():
         if model.subset and model.subset.top is not None and not study.source.has_scores:
             raise ValueError(
@@ -17,15 +17,15 @@ def check_subsets(study: "Experiment") -> None:
 
 
 def check_optimizers(study: "Experiment") -> None:
-    """Raise ValueError where the state of an optimiser cannot be cut up, and is to be."""
+    """Raise ValueError if fsdp is set with an optimiser whose state it cannot shard."""
     trained = {f"models.{m}": (study.models[m].method, study.training_of(m)) for m in study.trained}
     for name, base in study.bases.items():
         if base.pretrain:
             trained[f"bases.{name}.pretrain"] = ("pretrain", base.pretrain.training)
     for where, (method, training) in trained.items():
-        # fsdp can cut up the state of these only
+        # fsdp can shard the state of these only
         if study.compute.shards_weights(method) and training.optimizer not in ("adamw", "sgd"):
             raise ValueError(
-                f"{where}: the state of the optimiser {training.optimizer} cannot be cut up for "
+                f"{where}: the state of the optimiser {training.optimizer} cannot be sharded by "
                 "compute.parallel: fsdp; take adamw or sgd, or ddp"
             )

@@ -1,6 +1,6 @@
-"""What people mistype on the command line, and what to write instead.
+"""Errors for mistyped command lines, with what to write instead.
 
-``profiles/default/config.yaml`` calls :func:`refuse_words`, since Snakemake ends in a traceback before
+``profiles/default/config.yaml`` calls :func:`check`, since Snakemake would end in a traceback before
 it reads any rule; ``rules/targets.smk`` calls :func:`unknown_target`.
 """
 
@@ -17,13 +17,13 @@ FILES = {"--configfile", "--configfiles"}  # options that take any number of pat
 
 
 def refuse_words(arguments: Sequence[str]) -> None:
-    """Words behind options that take all that follow.
+    """Refuse targets that stand after an option that takes all words that follow.
 
     Args:
         arguments: of ``snakemake``, without its own name.
 
     Raises:
-        SettingsError: one is no name=value, or no file of keys.
+        SettingsError: a word is not name=value, or not a file of keys.
     """
     option, first, wrong = "", "", []
     for word in arguments:
@@ -42,26 +42,26 @@ def refuse_words(arguments: Sequence[str]) -> None:
         for word in wrong:
             rest.remove(word)
         what = (
-            f"{', '.join(wrong)}: stands behind {first}, which takes all that follows as name=value"
+            f"{', '.join(wrong)}: stands after {first}, which takes all that follows as name=value"
         )
         hint = f"write targets first: snakemake {' '.join([*wrong, *rest])}"
         if any(word.partition(":")[0] == "experiments" for word in wrong):
-            hint = f"a pair has a = and no blanks: {first} experiments=demo"
+            hint = f"write it with = and without blanks: {first} experiments=demo"
         raise SettingsError(what, where="command line", hint=hint)
 
 
 def _refuse_file(path: Path) -> None:
     if not path.is_file():
         what = f"no such file: {path}"
-        hint = f"paths are taken from {Path.cwd()}; targets stand before --configfile"
+        hint = f"paths are relative to {Path.cwd()}; write targets before --configfile"
         raise SettingsError(what, where="--configfile", hint=hint)
     if path.suffix != ".json" and not isinstance(read(path).values, dict):
-        hint = "it begins with `experiments: [demo]`; config/README.md explains every key"
+        hint = "begin it with `experiments: [demo]`; config/README.md explains every key"
         raise SettingsError("not a mapping of keys", where=str(path), hint=hint)
 
 
 def check() -> None:
-    """End Snakemake with what to write, where it could only end with a traceback."""
+    """Exit with a hint where Snakemake would end with a traceback."""
     if Path(sys.argv[0]).stem not in {"snakemake", "__main__"}:
         return
     try:
@@ -75,18 +75,18 @@ def check() -> None:
 def unknown_target(
     target: str, named: Mapping[str, str], files: Iterable[str], experiments: Sequence[str]
 ) -> SettingsError:
-    """The error of a target that is neither a rule nor a file that one makes.
+    """The error for a target that is neither a rule nor a file that a rule makes.
 
     Args:
         target: as it was written.
-        named: what a person can ask for by name, and what each is in a line.
-        files: paths that can be asked for, to take the nearest of.
-        experiments: those of the run.
+        named: target → its description in a line.
+        files: paths that rules make; the error names the nearest.
+        experiments: names of the run's experiments.
     """
     where = "command line"
     pair = target.partition("=")
     if pair[1] and pair[0].isidentifier():
-        hint = f"write it behind --config: snakemake --config {target}"
+        hint = f"write it after --config: snakemake --config {target}"
         return SettingsError(f"no target {target!r}", where=where, hint=hint)
     of_name = Path("config", "experiments", f"{target}.yaml").is_file() or target in experiments
     if of_name or Path(target).suffix in {".yaml", ".yml"}:
@@ -100,11 +100,11 @@ def unknown_target(
         )
     match Path(target).parts:
         case ["results" | "logs", name, *_] if name not in experiments:
-            what = f"no rule makes {target!r}: this run is of {', '.join(experiments)}"
+            what = f"no rule makes {target!r}: this run has only {', '.join(experiments)}"
             near = nearest(name, experiments)
-            hint = f"add --config experiments={name} behind the target{near and ', or correct it'}"
+            hint = f"add --config experiments={name} after the target{near and ', or correct it'}"
             return SettingsError(f"{what}{near}", where=where, hint=hint)
-    hint = f"files are named from {Path.cwd()}; `snakemake --list` shows what has a name"
+    hint = f"paths are relative to {Path.cwd()}; `snakemake --list` shows named targets"
     return SettingsError(
         f"no rule makes {target!r}{nearest(target, files)}", where=where, hint=hint
     )

@@ -1,4 +1,4 @@
-"""``config/config.yaml``, and what ``--config`` says in its place."""
+"""``config/config.yaml``, and the keys that ``--config`` replaces."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from papertune.study.yaml_text import Written, read
 
 
 class Configuration(Settings):
-    """What a run makes and where it keeps what outlives it."""
+    """The experiments of a run, its folders, and what it allows."""
 
     experiments: list[Annotated[str, Field(min_length=1)]] = Field(
         min_length=1, description="names of files in config/experiments, or paths"
@@ -24,10 +24,10 @@ class Configuration(Settings):
         description="image of `--sdm apptainer`: a file, or an address (docker://…)",
     )
     trust_group: bool = Field(
-        False, description="work with a group in a store and resources that it shares"
+        False, description="share the store and resources with the members of a group"
     )
     commands: list[Words] = Field(
-        [], description="command lines that experiment files may have run: `serve`, `adapters`"
+        [], description="command lines (`serve`, `adapters`) that experiment files may run"
     )
     yes: bool = Field(False, description="`snakemake prune` deletes without asking")
 
@@ -42,10 +42,10 @@ class Configuration(Settings):
 
 
 def check_configuration(values: dict[str, Any]) -> Configuration:
-    """What ``config/config.yaml`` and the command line say together.
+    """The configuration from ``config/config.yaml`` and the command line together.
 
     Raises:
-        SettingsError: as of an experiment file.
+        SettingsError: a key is unknown, missing or of the wrong kind.
     """
     path = Path("config/config.yaml")
     root = read(path).root if path.is_file() else None

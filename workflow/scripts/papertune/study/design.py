@@ -1,4 +1,4 @@
-"""What of an experiment decides how its scores are compared."""
+"""The settings of an experiment that decide how its scores are compared."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from papertune.study.settings import Comparison
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """Which models are held against what, by which metrics."""
+    """Which models are compared with which baselines, by which metrics."""
 
     metrics: Sequence[str]
-    baselines: Mapping[str, str]  # model → what it is held against; baselines have none
-    trained: Collection[str]  # the models that training made, which is a matter of luck, too
+    baselines: Mapping[str, str]  # model → its baseline; baselines have none
+    trained: Collection[str]  # the models that were trained, whose results vary with the seed
     writers: Mapping[str, Sequence[str]]  # trained model → the writers of its training pairs
     comparison: Comparison
     sets: Mapping[str, str]  # test set about documents that no model saw → who wrote its questions
 
     @classmethod
     def of(cls, experiment: Experiment) -> Self:
-        """Of all models of an experiment."""
+        """The design of an experiment with all its models."""
         trained = experiment.trained
         return cls(
             experiment.compared,
@@ -39,5 +39,5 @@ class Design:
 
     @property
     def alpha(self) -> float:
-        """How often a true "no difference" may be starred."""
+        """The significance level: how often a star may appear without a true difference."""
         return 1 - self.comparison.confidence

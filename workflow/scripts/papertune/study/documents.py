@@ -1,4 +1,4 @@
-"""What documents an experiment is about, and by what they are listed and split."""
+"""Settings of the documents of an experiment: their source, and how they are listed and split."""
 
 from typing import Self
 
@@ -9,19 +9,19 @@ from papertune.study.settings import Part, Settings, Splits, Years, cosmetic
 
 
 class Documents(Settings):
-    """The part of an experiment that says so."""
+    """The part of an experiment that describes its documents."""
 
-    title: str = cosmetic("", description="title of the report; without one, the experiment's name")
+    title: str = cosmetic("", description="title of the report; empty: the experiment's name")
     question: str = cosmetic("", description="what the study asks, shown on top of the report")
     source: settings.Source = Field(description="where documents come from")
     fetching: settings.Fetching = Field(
-        settings.Fetching(), description="how pages and APIs are asked for texts that listings lack"
+        settings.Fetching(), description="how texts that listings lack are fetched from the web"
     )
     splits: Splits = Field(
         description="which years, or which share of the documents, train and which test"
     )
     expected: int | None = cosmetic(
-        None, ge=1, description="documents of the study, for estimates until they are listed"
+        None, ge=1, description="number of documents, for estimates until they are listed"
     )
 
     @model_validator(mode="after")
@@ -34,7 +34,7 @@ class Documents(Settings):
             how = "give years to train and test"
             raise ValueError(f"splits.test: {these} are listed by year; {how}")
         if self.categories_sampled and not self.source.has_categories:
-            how = "name the column that has it (source.columns.category), where the source has columns"
+            how = "if the source has columns, name that of the category (source.columns.category)"
             raise ValueError(f"splits.sample.of: {these} have no category; {how}")
         return self
 
@@ -50,7 +50,7 @@ class Documents(Settings):
 
     @property
     def parts(self) -> list[Part]:
-        """What documents are listed by: years, else those to train with and those to test with."""
+        """The parts that documents are listed by: years, else train and test."""
         return [*self.years] or ["train", "test"]
 
     def parts_of(self, split: str) -> list[Part]:
@@ -59,22 +59,22 @@ class Documents(Settings):
 
     @property
     def categories_sampled(self) -> bool:
-        """Whether so many documents are wanted of each category, not of a year or part as a whole."""
+        """Whether the sample is per category, not per year or part."""
         return bool(self.splits.sample and self.splits.sample.of == "category")
 
     def most_of(self, part: Part | str) -> int | None:
-        """How many documents of a year, or part, there are at most, as far as its sample tells."""
+        """Largest number of documents of a year or part; None where its sample does not tell."""
         return None if self.categories_sampled else self.sample_of(part)
 
     def sample_of(self, part: Part | str) -> int | None:
-        """How many documents of a year or part, or of each category of it, are wanted; None for all."""
+        """Sample size of a year or part, or of each category in it; None: all documents."""
         if not self.splits.sample:
             return None
         tests = str(part) in map(str, self.parts_of("test"))
         return self.splits.sample.test if tests else self.splits.sample.train
 
     def expected_in(self, part: Part | str) -> float | None:
-        """How many documents of a year or part are to be expected; None where it is not said."""
+        """Expected number of documents of a year or part; None without ``expected``."""
         if self.expected is None:
             return None
         if self.years:

@@ -64,12 +64,14 @@ class Experiment(Sections):
             checks.append((f"models.{name}.dataset", writers(model.dataset), generators))
         for key, names, known in checks:
             for name in sorted({*names}.difference(known)):
-                some = f"is none of {', '.join(known)}" if known else "is not there, nor any other"
+                some = (
+                    f"is none of {', '.join(known)}" if known else "does not exist, nor any other"
+                )
                 raise ValueError(f"{key}: {name!r} {some}{nearest(name, known)}")
         if metric not in self.metrics:
             how = f"add it, or write comparison: {{metric: {self.metrics[0]}}}"
             raise ValueError(
-                f"metrics: models are compared by {metric}, and it is not there; {how}"
+                f"metrics: models are compared by {metric}, which is not among them; {how}"
             )
         check_subsets(self)
         check_test_sets(self)
@@ -80,7 +82,7 @@ class Experiment(Sections):
 
     @model_validator(mode="after")
     def _with_baselines(self) -> Self:
-        """What has no baseline gets one, which stands before it."""
+        """Add a baseline before each model that has none."""
         found = with_baselines(self.models, self.bases, self.comparison.baseline)
         self.models.clear()
         self.models.update(found)
@@ -88,26 +90,26 @@ class Experiment(Sections):
 
     @property
     def trained(self) -> list[str]:
-        """The models that are adapted at all."""
+        """The names of the trained models: all but baselines."""
         return [name for name, model in self.models.items() if model.method != "baseline"]
 
     @property
     def trials(self) -> list[str]:
-        """The trained models of a series: those after another one, and what they come after."""
+        """The trained models of a series: those with ``after``, and the models that they come after."""
         linked = {model.after for model in self.models.values()} - {""}
         after = {name for name, model in self.models.items() if model.after}
         return [name for name in self.trained if name in linked | after] if after else []
 
     @property
     def talks(self) -> bool:
-        """Whether pairs that test may be turns of conversations."""
+        """Whether test pairs may be turns of conversations."""
         told = bool(getattr(getattr(self.source, "columns", None), "messages", ""))
         writers = (self.generators[one.generator] for one in self.sets.values())
         return any(getattr(one, "follow_ups", told and one.backend == "source") for one in writers)
 
     @property
     def sets(self) -> dict[str, TestSet]:
-        """Name → test set; one that is but a name has the questions of the generator of that name."""
+        """Name → test set; a name alone stands for the questions of the generator of that name."""
         if not isinstance(self.test_sets, dict):
             return {name: TestSet(generator=name) for name in self.test_sets or self.generators}
         return {
@@ -122,7 +124,7 @@ class Experiment(Sections):
 
     @property
     def usual_sets(self) -> list[str]:
-        """Those about documents that no model saw, asked with their text."""
+        """The test sets about documents that no model saw, asked with their text."""
         return [name for name, one in self.sets.items() if one.usual]
 
     def held_out(self, generator: str) -> float:
@@ -132,24 +134,24 @@ class Experiment(Sections):
 
     @property
     def scored(self) -> list[str]:
-        """Every metric that answers are given: the chosen ones and what may stand beside any."""
+        """Every metric that answers are scored by: the chosen ones and their companions."""
         return list(dict.fromkeys(name for chosen in self.metrics for name in companions(chosen)))
 
     @property
     def compared(self) -> list[str]:
-        """The chosen metrics and what stands beside the comparison's."""
+        """The chosen metrics, and the companions of the one that is compared."""
         form = (name for chosen in self.metrics for name in well_formed(chosen))
         return list(dict.fromkeys([*self.metrics, *companions(self.comparison.metric), *form]))
 
     @property
     def metric_names(self) -> list[str]:
-        """Every metric that there is, with those of this experiment's embedders."""
+        """All known metrics, with those of this experiment's embedders."""
         by_meaning = [name for name, one in METRICS.items() if one.texts]
         of_these = [f"{own}@{name}" for own in by_meaning for name in self.embedders]
         return [name for name, one in METRICS.items() if not one.by_people] + of_these
 
     def embedder_named(self, name: str) -> settings.Embedder:
-        """The embedder of a name, the first one where it is empty."""
+        """The embedder of a name; empty: the experiment's ``embedder``."""
         return self.embedders[name] if name else self.embedder
 
     @property
@@ -160,7 +162,7 @@ class Experiment(Sections):
 
     @property
     def scoring_embedders(self) -> dict[str, settings.Embedder]:
-        """Name → embedder, of the metrics that compare texts in meaning."""
+        """Name → embedder of the metrics that compare meanings."""
         by = dict.fromkeys(one.embedder for one in map(metric_named, self.scored) if one.texts)
         return {name: self.embedder_named(name) for name in by}
 
@@ -170,17 +172,17 @@ class Experiment(Sections):
         return writers(chosen) or [next(iter(self.generators))]
 
     def seeds_of(self, model: str) -> list[int]:
-        """A baseline is not trained, so it has one seed only."""
+        """The seeds of a model; a baseline is not trained, so it has only seed 0."""
         chosen = self.models[model]
         return [0] if chosen.method == "baseline" else list(chosen.seeds or self.seeds)
 
     def training_of(self, model: str) -> Training:
-        """The experiment's hyperparameters with the model's own on top."""
+        """The hyperparameters of a model: its own, else the experiment's."""
         own = self.models[model].training.model_dump(exclude_unset=True)
         return self.training.model_copy(update=own)
 
     def recipe_of(self, model: str) -> Recipe:
-        """All that makes a model besides its base, its data and its seed."""
+        """Everything that makes a model besides its base, its data and its seed."""
         chosen = self.models[model]
         return Recipe(
             **{name: getattr(chosen, name) for name in ("method", "examples", *settings.PARTS)},
@@ -198,7 +200,7 @@ class Experiment(Sections):
         return read_template(self.prompt, ANSWER_FIELDS)
 
     def asked_template(self, test_set: str, model: str = "") -> str:
-        """The text of the prompt that a model is asked a test set's questions with."""
+        """The text of the prompt in which a model is asked the questions of a test set."""
         if test_set in probe_sets(self):
             return QUESTION if test_set == WITHOUT_TEXT else self.answer_template(model)
         one = self.sets[test_set]
@@ -206,7 +208,7 @@ class Experiment(Sections):
             return self.answer_template(model) if model else ""
         template = read_template(one.prompt, ANSWER_FIELDS) if one.prompt else QUESTION
         if one.book == "closed" and "context" in Template(template).get_identifiers():
-            shown = "a prompt with $context shows the text that a closed book leaves out"
+            shown = "a closed book leaves out the text; take $context out of the prompt"
             raise ValueError(f"test_sets.{test_set}.prompt: {shown}")
         return template
 
@@ -219,7 +221,7 @@ class Experiment(Sections):
         return forms <= {"prompt_qa", "chat"}
 
     def generator(self, name: str) -> settings.Generator:
-        """A generator with the model itself where its file names a base, whose name is but a label."""
+        """A generator; the name of a base in it, a mere label, is replaced by the model itself."""
         try:
             return self.generators[name].with_base(self.bases)
         except ValueError as error:
@@ -230,7 +232,7 @@ class Experiment(Sections):
         return asking_template(self.generators[generator], f"generators.{generator}")
 
     def presentation(self) -> dict[str, Any]:
-        """What tables, figures and the page show besides numbers, and captions say."""
+        """What tables, figures, captions and the page show besides numbers."""
         named = [*self.generators.items(), *self.models.items(), *self.probes.items()]
         return {
             "title": self.title,
@@ -241,7 +243,7 @@ class Experiment(Sections):
         }
 
     def model_label(self, model: str) -> str:
-        """The label of a model, its name where it has none."""
+        """The label of a model, else its name."""
         return getattr(self.models.get(model), "label", "") or model
 
     def set_label(self, test_set: str) -> str:
@@ -250,7 +252,7 @@ class Experiment(Sections):
         return one.label_of(self.writer_label(one.generator))
 
     def writer_label(self, generator: str) -> str:
-        """The label of a generator, its name where it has none."""
+        """The label of a generator, else its name."""
         return self.generators[generator].label or generator
 
     def baseline_of(self, model: str) -> str:
@@ -259,10 +261,10 @@ class Experiment(Sections):
 
     @property
     def baselines(self) -> dict[str, str]:
-        """Each model that has a baseline, and that baseline."""
+        """Model → its baseline, for the models that have one."""
         return {name: other for name in self.models if (other := self.baseline_of(name))}
 
     @property
     def made(self) -> list[str]:
-        """The baselines that the file does not name: only their names have a dot."""
+        """The automatic baselines: only their names have a dot."""
         return [name for name in self.models if "." in name]

@@ -30,7 +30,7 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def name_of(path: str | Path) -> str:
-    """The name of the experiment of a file: that of the file, after a folder's that it lies in below
+    """The experiment name of a file: its stem, after the name of its folder if it lies in one below
     ``config/experiments`` (``small/isca.yaml``: small-isca).
     """
     path = Path(path).absolute()
@@ -42,7 +42,7 @@ def locate(name: str, folders: Sequence[Path]) -> Path:
     """The file of an experiment given by path, or by name in the first folder that has it.
 
     Raises:
-        SettingsError: there is none; names the nearest.
+        SettingsError: there is none; suggests the nearest name.
     """
     path = Path(name)
     known = {name_of(path): path for folder in reversed(folders) for path in files_in(folder)}
@@ -54,12 +54,12 @@ def locate(name: str, folders: Sequence[Path]) -> Path:
         near = nearest(name, beside) or nearest(path.stem, known)
         hint = listed if path.parent.is_dir() else f"there is no folder {path.parent}; {listed}"
         what = f"no such experiment file{near}"
-        raise SettingsError(what, where=name, hint=f"paths are taken from {Path.cwd()}; {hint}")
+        raise SettingsError(what, where=name, hint=f"paths are relative to {Path.cwd()}; {hint}")
     if (told := name.replace("/", "-")) in known:
         return known[told]
     if path.exists():
         kind = "a folder" if path.is_dir() else f"a {path.suffix} file" if path.suffix else "a file"
-        what = f"{kind}, and no experiment file"
+        what = f"{kind}, not an experiment file"
         raise SettingsError(what, where=name, hint=listed)
     where = ", ".join(dict.fromkeys(str(one.absolute()) for one in folders if one.is_dir()))
     raise SettingsError(f"no experiment {name!r}{nearest(name, known)}", where=where, hint=listed)
@@ -70,11 +70,11 @@ def load_named(
 ) -> tuple[dict[str, Experiment], dict[str, str]]:
     """The experiments given by name or path, and their files, by experiment name.
 
-    ``commands`` are the command lines that they may have run.
+    ``commands`` are the command lines that experiments may run.
 
     Raises:
-        SettingsError: as :func:`locate` and :func:`load_experiment`; two have one name; a prompt
-            cannot be read.
+        SettingsError: as :func:`locate` and :func:`load_experiment`; two experiments have the same
+            name; a prompt cannot be read.
     """
     experiments, files = {}, dict[str, str]()
     for name in names:
@@ -99,7 +99,7 @@ def load_named(
 
 
 def load_experiment(path: str | Path, commands: Sequence[str] | None = None) -> Experiment:
-    """Read and check an experiment file, for a run of these ``commands`` where some are given.
+    """Read and check an experiment file; with ``commands``, also that it runs no others.
 
     Raises:
         SettingsError: the file is no YAML, or a key is unknown, missing or of the wrong kind;
@@ -125,25 +125,25 @@ def load_experiment(path: str | Path, commands: Sequence[str] | None = None) -> 
 
 
 def _check_prompts(study: Experiment) -> None:
-    """Raise TemplateError where one cannot be read, or would be the same whatever is asked."""
+    """Raise TemplateError if a prompt cannot be read, or lacks the question or the document."""
     asked = [(study.prompt, study.answer_template(model)) for model in study.models]
     for name, one in study.sets.items():
         asked += [(one.prompt, study.asked_template(name))] * bool(one.prompt)
     for given, text in asked:
         if "question" not in Template(text).get_identifiers():
-            hint = "write $question where the question stands"
-            raise TemplateError("no $question in it: models would never see one", given, hint)
+            hint = "write $question where the question belongs"
+            raise TemplateError("no $question: models would never see the question", given, hint)
     for name in study.generators:
         text = study.generator_template(name)
         given = getattr(study.generators[name], "prompt", "")
         if given and not Template(text).get_identifiers():
             hint = f"names are {', '.join(f'${one}' for one in GENERATOR_FIELDS)}"
-            raise TemplateError("nothing of a document is in it: no $text, no $title", given, hint)
+            raise TemplateError("nothing of the document: no $text, no $title", given, hint)
 
 
 @contextmanager
 def _of_its_key(path: Path) -> Iterator[None]:
-    """Within, what is wrong with a prompt is told with the key that names it, and where that stands."""
+    """Add to errors about a prompt the key that names it, with file, line and column."""
     try:
         yield
     except TemplateError as error:
@@ -156,7 +156,7 @@ def _of_its_key(path: Path) -> Iterator[None]:
 
 
 def _names_prompt(values: dict[str, Any], given: str) -> str:
-    """The key that has this path as a prompt; that of the study where it is the default."""
+    """The key that has this path as a prompt; ``prompt`` if none has, as for the default."""
     for of in ("generators", "test_sets"):
         several = values.get(of)
         for name, one in several.items() if isinstance(several, dict) else ():
@@ -176,9 +176,9 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def _in_place(schema: dict[str, Any], sections: dict[str, Any]) -> dict[str, Any]:
-    """A section whose keys have the keys of their sections below them.
+    """A schema with references to sections replaced by these sections.
 
-    The catalogue of Snakemake workflows makes a table of keys, and looks up no references.
+    The catalogue of Snakemake workflows makes a table of the keys, and resolves no references.
     """
     keys = {}
     for key, value in schema.get("properties", {}).items():

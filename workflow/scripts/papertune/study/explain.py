@@ -1,7 +1,7 @@
-"""Every setting of an experiment: its value, where it stands or that it is a default, what it means.
+"""Show every setting of an experiment: its value, its line in the file or "default", its meaning.
 
-``make explain EXPERIMENTS=NAME``, with ``KEY=training`` of one part. Whom servers are told to write to,
-and what looks like a key, is not shown.
+``make explain EXPERIMENTS=NAME``; ``KEY=training`` shows one part. The contact address and whatever
+looks like a key are not shown.
 """
 
 import argparse
@@ -26,12 +26,12 @@ from papertune.study.settings import PARTS, Model, Settings
 from papertune.study.settings.notation import nearest
 from papertune.study.yaml_text import Written, read
 
-HIDDEN = ("contact",)  # keys whose values are nobody else's business
+HIDDEN = ("contact",)  # keys with private values
 DEFAULT = "default"
 _KEY = re.compile(
     r"(?<![\w-])(--?(?=[\w-]*(?:key|token|secret|password))[\w-]++[= ])\S+", re.IGNORECASE
 )
-LEAST = 80  # columns of a terminal that says nothing of itself
+LEAST = 80  # columns where the terminal's width is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Row:
 
 
 def rows(study: Experiment, written: Written) -> list[Row]:
-    """The settings of an experiment as its file and the defaults say, in the order of the schema."""
+    """The settings of an experiment from its file and the defaults, in the order of the schema."""
     return list(_rows(study, written, [], study))
 
 
@@ -62,7 +62,7 @@ def _rows(made: Settings, written: Written, above: list[str], study: Experiment)
 
 
 def _training(study: Experiment, model: str, written: Written, path: list[str]) -> Iterator[Row]:
-    """How a model is trained: by what it says of its own, else as the experiment says of all."""
+    """The training settings of a model: its own, else the experiment's."""
     own, shared = study.models[model].training, study.training
     made = study.training_of(model)
     for name, field in type(made).model_fields.items():
@@ -108,7 +108,7 @@ def _shown(name: str, value: Any) -> str:
 
 
 def table(found: list[Row], width: int) -> str:
-    """Rows in sections, one for each key of the file's top level; long meanings go on below."""
+    """Rows as text in sections, one per top-level key; meanings are wrapped below their rows."""
     lines: list[str] = []
     section = ""
     for row in found:
@@ -126,10 +126,10 @@ def table(found: list[Row], width: int) -> str:
 
 
 def explained(name: str, key: str, folders: list[Path], width: int) -> str:
-    """The settings of an experiment given by name or path; of one part where a key is given.
+    """The settings of an experiment given by name or path; with ``key``, of one part.
 
     Raises:
-        SettingsError: there is no such experiment, it is wrong, or it has no such key.
+        SettingsError: there is no such experiment, its file is wrong, or it has no such key.
     """
     path = locate(name, folders)
     if path.is_relative_to(Path.cwd()):
@@ -140,10 +140,10 @@ def explained(name: str, key: str, folders: list[Path], width: int) -> str:
         keys = {".".join(row.key.split(".")[:n]) for row in found for n in range(1, 6)}
         found = [row for row in found if f"{row.key}.".startswith(f"{key}.")]
         if not found:
-            hint = f"one of {', '.join(sorted(one for one in keys if '.' not in one))}, or within these"
+            hint = f"take one of {', '.join(sorted(one for one in keys if '.' not in one))}"
             raise SettingsError(f"no key {key!r}{nearest(key, keys)}", where=str(path), hint=hint)
     said = sum(row.origin != DEFAULT for row in found)
-    head = f"{path}: {len(found)} settings, {said} of them as the file says, the others defaults"
+    head = f"{path}: {len(found)} settings, {said} of them from the file, the others defaults"
     return f"{head}\n\n{table(found, width)}"
 
 
@@ -151,7 +151,7 @@ def main(arguments: list[str]) -> None:
     """Print the settings of each experiment."""
     parser = argparse.ArgumentParser(description=__doc__, prog="make explain")
     parser.add_argument("experiments", nargs="?", default="", help="names or paths, with commas")
-    parser.add_argument("--key", default="", help="one part: training, models.lora")
+    parser.add_argument("--key", default="", help="show one part only: training, models.lora")
     given = parser.parse_args(arguments)
     if not given.experiments:
         hint = "make explain EXPERIMENTS=demo, or another name of config/experiments"

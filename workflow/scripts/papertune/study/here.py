@@ -1,4 +1,4 @@
-"""The experiments that a run from this directory has, and where it has their files."""
+"""Experiments and their files, as a run from the current directory finds them."""
 
 from pathlib import Path
 
@@ -14,10 +14,10 @@ FOLDERS = [Path("config/experiments"), WORKFLOW / "config/experiments"]
 
 
 def layout_of(experiment: str) -> Layout:
-    """The files of an experiment given by name or path, where a run from here has them.
+    """The layout of an experiment given by name or path, for a run from the current directory.
 
     Raises:
-        SettingsError: there is none of that name, or its file or the configuration is wrong.
+        SettingsError: there is no such experiment, or its file or the configuration is wrong.
     """
     file = locate(experiment, FOLDERS)
     own = next(path for path in (Path(CONFIG), WORKFLOW / CONFIG) if path.exists())

@@ -1,4 +1,4 @@
-"""Where everything of an experiment lies; rules and scripts ask the same map."""
+"""The paths of all files of an experiment, for rules and scripts alike."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -19,12 +19,12 @@ from papertune.study.tracking import Tracking
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a model's own files do not say: names in the experiment, and where its base is from."""
+    """What a model's own files do not say: names in the experiment, and the origin of its base."""
 
     experiment: str = ""
     model: str = ""
     base: str = ""
-    hub: str = ""  # the base's id on the Hub; empty for another one
+    hub: str = ""  # the base's id on the Hub; empty for other bases
     revision: str = ""  # its commit
     scratch: bool = False  # the base was pre-trained here from random weights
     source: str = ""  # the kind of the documents' source
@@ -41,7 +41,7 @@ class Layout(Asked):
         return {part: f"{self.root}/{stage}/{part}.jsonl" for part in chosen}
 
     def documents(self, split: str | None = None) -> list[str]:
-        """The documents of all years, or of the years of one split."""
+        """The files of documents of all years, or of the years of one split."""
         parts = self.experiment.parts_of(split) if split else None
         return list(self.by_year("documents", parts).values())
 
@@ -56,9 +56,9 @@ class Layout(Asked):
 
     @property
     def filtered(self) -> list[tuple[str, str]]:
-        """(generator, split) of the questions that are the study's to the filter, if there is one.
+        """(generator, split) of the study's questions that train the filter; empty without one.
 
-        They are about training documents; of a generator that trains nothing all are held out.
+        They are about training documents; pairs of a generator that trains nothing are all held out.
         """
         study = self.experiment
         if study.filter is None:
@@ -67,7 +67,7 @@ class Layout(Asked):
         return [(one, "train" if study.held_out(one) < 1 else "held_out") for one in names]
 
     def filter_pairs(self) -> list[str]:
-        """The files of these questions."""
+        """The files of the study's questions that train the filter."""
         files = self.by_split("datasets")
         return [files[one] for one in self.filtered]
 
@@ -76,38 +76,38 @@ class Layout(Asked):
         return f"{self.root}/filter/{name}"
 
     def unrelated(self) -> list[str]:
-        """The questions that the filter holds the study's against, and what was none, if it asks the Hub."""
+        """The files of unrelated questions and of rejected rows, if these come from the Hub."""
         chosen = self.experiment.filter
         if chosen is None or not isinstance(chosen.against, UnrelatedDataset):
             return []
         return [self.filter("unrelated.jsonl"), self.filter_left_out()[0]]
 
     def filter_left_out(self) -> list[str]:
-        """Files of the questions that the filter is not learned from, and why."""
+        """The files of questions that are left out of the filter's training, with reasons."""
         return [f"{self.root}/rejected/filter/{name}.jsonl" for name in ("unrelated", "questions")]
 
     def left_out(self) -> dict[str, str]:
-        """Split → file of the documents that left it because they stand on the training side."""
+        """Split → file of the documents that were removed from it as copies of training documents."""
         trained = any(split == "train" for _, split in self.generated)
         splits = ("validation", "test") if trained else ("test",)
         return {split: f"{self.root}/rejected/splits/{split}.jsonl" for split in splits}
 
     def leakage(self, name: str) -> str:
-        """A file about what may have been trained on."""
+        """A file about test documents that may have been trained on."""
         return f"{self.root}/leakage/{name}"
 
     def training_pairs(self, *splits: str) -> list[str]:
-        """All pairs that models are trained and chosen with, or those of some splits."""
+        """The files of all training and validation pairs, or of the pairs of some splits."""
         found = self.by_split("datasets").items()
         return [path for (_, split), path in found if split in (splits or ("train", "validation"))]
 
     @property
     def corpus(self) -> str:
-        """The file of what trains this experiment, for bases to read."""
+        """The file of this experiment's training text, for the pre-training of bases."""
         return f"{self.root}/corpus.jsonl"
 
     def corpora_of(self, base: str) -> list[str]:
-        """Files of texts, beside documents, that a base is pre-trained on."""
+        """The files of texts, besides documents, that a base is pre-trained on."""
         pretrain = self.experiment.bases[base].pretrain
         if pretrain is None:
             return []
@@ -115,7 +115,7 @@ class Layout(Asked):
         return [*pretrain.corpus.files, *others]
 
     def corpora(self) -> list[str]:
-        """Those of all bases."""
+        """The files of texts, besides documents, of all bases."""
         return list(dict.fromkeys(chain.from_iterable(map(self.corpora_of, self.experiment.bases))))
 
     def by_split(self, stage: str) -> dict[tuple[str, str], str]:
@@ -124,7 +124,7 @@ class Layout(Asked):
         return {one: f"{self.root}/{stage}/{'/'.join(one)}.{ending}" for one in self.generated}
 
     def reproduced(self, line: Line) -> list[str]:
-        """The tables and figures that stand beside a line of the report that is reproduced."""
+        """The tables and figures shown beside a line of the reproduced report."""
         endings = {"tables": "json", "figures": "svg"}
         found = (one.partition("/") for one in line.ours)
         return [
@@ -134,14 +134,14 @@ class Layout(Asked):
         ]
 
     def reproductions(self) -> list[str]:
-        """All that the page of reports is made of, if this experiment has a part in it."""
+        """The files that the page of reproduced reports needs from this experiment; maybe none."""
         if self.experiment.reproduces is None:
             return []
         every = chain.from_iterable(map(self.reproduced, self.experiment.reproduces.lines))
         return [f"{self.root}/made.json", *dict.fromkeys(every)]
 
     def trial_figures(self) -> dict[str, str]:
-        """Name → file of the figures of a series of trials, where there is one."""
+        """Name → file of the figures of a trial series; empty without one."""
         names = ("trials_metric", "trials_loss", "trials_steps", "trials_best")
         there = bool(self.experiment.trials)
         return {name: f"{self.root}/figures/{name}.svg" for name in names if there}
@@ -164,7 +164,7 @@ class Layout(Asked):
         return [f"{self.root}/datasets/{name}/README.md" for name in names]
 
     def records(self) -> list[str]:
-        """Folders of the datasets as records of a user and an assistant."""
+        """Folders of the datasets as chat records (user and assistant)."""
         return [f"{self.root}/records/{name}" for name in dict(self.generated)]
 
     def models(self) -> dict[tuple[str, int], str]:
@@ -179,7 +179,7 @@ class Layout(Asked):
         return [f"{folder}/{model}/seed-{n}" for model, n in self.models() if model in chosen]
 
     def exported_scores(self, model: str, seed: int | str) -> dict[tuple[str, int, str], str]:
-        """Scores that an exported model's card shows: its own, and those of the baseline."""
+        """The scores on an exported model's card: its own, and those of the baseline."""
         baseline = self.experiment.baseline_of(model)
         return {
             cell: path
@@ -189,18 +189,18 @@ class Layout(Asked):
         }
 
     def hub(self, model: str, revision: str) -> str:
-        """Where the rule download_base puts a model of the Hub; without a revision it is a folder."""
+        """The folder into which download_base puts a Hub model; without a revision, ``model`` itself."""
         path = f"{self.resources}/models/{model.replace('/', '--')}/{revision}"
         return path if revision else model
 
     def language_models(self) -> list[str]:
-        """The folders of all bases that models need, and of generators' models."""
+        """The folders of all models' bases and of generators' models."""
         study = self.experiment
         found = [*map(self.base, study.models), *map(self.generator_model, study.generators)]
         return [folder for folder in dict.fromkeys(found) if folder]
 
     def generator_model(self, generator: str) -> str | None:
-        """The folder of a generator's model; None of one that runs elsewhere or is known by a name."""
+        """The folder of a generator's model; None if it runs elsewhere or is known by name only."""
         chosen = self.experiment.generators[generator]
         if not (isinstance(chosen, TransformersGenerator | OpenAIGenerator) and chosen.has_folder):
             return None
@@ -226,13 +226,13 @@ class Layout(Asked):
         return self.hub(base.hub or local, base.revision if base.hub else "")
 
     def model(self, model: str, seed: int | str) -> str:
-        """A trained model's folder; the base's own for a baseline, which is not adapted at all."""
+        """A trained model's folder; for a baseline, which is not adapted, that of the base."""
         if self.experiment.models[model].method == "baseline":
             return self.base(model)
         return f"{self.root}/models/{model}/seed-{seed}"
 
     def origin(self, model: str) -> Origin:
-        """What the experiment says of where a model comes from."""
+        """The origin of a model, from the experiment."""
         study, name = self.experiment, self.experiment.models[model].base
         base = study.bases[name]
         return Origin(
@@ -243,17 +243,17 @@ class Layout(Asked):
         )
 
     def tracking(self, trained: str) -> Tracking | None:
-        """The run that a training is logged as; None without tracking."""
+        """The tracker's run for a training; None without tracking."""
         tracker = self.experiment.tracking
         return Tracking(tracker, self.name, trained) if tracker else None
 
     def training_data(self, model: str, split: str) -> list[str]:
-        """One split of the datasets that a model is trained on."""
+        """The files of one split of the datasets that a model is trained on."""
         names = self.experiment.datasets_of(model)
         return [f"{self.root}/datasets/{name}/{split}.parquet" for name in names]
 
     def corpus_documents(self, base: str) -> list[str]:
-        """What a base reads: training documents only, never what it is tested on."""
+        """The documents that a base is pre-trained on: training documents only, never others."""
         pretrain = self.experiment.bases[base].pretrain
         return self.documents("train") if pretrain and pretrain.corpus.documents != "none" else []
 
@@ -263,7 +263,7 @@ class Layout(Asked):
         return None if name is None else self.embedder(name)
 
     def embedder(self, name: str = "") -> str | None:
-        """The folder of an embedder; None of one that comes with a package."""
+        """The folder of an embedder; None for one in a Python package."""
         chosen = self.experiment.embedder_named(name)
         return None if chosen.package else self.hub(chosen.model, chosen.revision)
 
@@ -277,6 +277,6 @@ class Layout(Asked):
         return self.scorers().get(next(iter(self.experiment.scoring_embedders), ""))
 
     def embedders(self) -> dict[str, str]:
-        """The same with those that choose checkpoints."""
+        """Name → folder of every embedder: those that score, and those that choose checkpoints."""
         judging = ((name, self.embedder(name)) for name in sorted(self.experiment.judges))
         return self.scorers() | {name: folder for name, folder in judging if folder}

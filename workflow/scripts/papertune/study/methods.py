@@ -1,4 +1,4 @@
-"""How a base is adapted. A new method is one entry here, which settings, training and cards read."""
+"""The methods of adapting a base. A new one is one entry here, for settings, training and cards."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,13 +6,14 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """What a method starts from and what it trains; see :func:`papertune.training.methods.prepare`."""
+    """The weights a method starts from and those it trains; see
+    :func:`papertune.training.methods.prepare`."""
 
     says: str  # in the card of a model
-    trains: Literal["weights", "adapters", "nothing"] = "weights"  # those that are not frozen
+    trains: Literal["weights", "adapters", "nothing"] = "weights"  # weights that are not frozen
     weights: Literal["base", "4 bit", "new"] = "base"  # what it starts from
     uses: tuple[str, ...] = ("subset",)  # parts of a model's settings
-    needs: tuple[str, ...] = ()  # those of them that have to be given
+    needs: tuple[str, ...] = ()  # parts that must be given
 
 
 METHODS = {
@@ -35,8 +36,8 @@ METHODS = {
         needs=("freeze",),
     ),
     "scratch": Method(
-        "every weight was trained from new random ones; of the base there are only the "
-        "architecture and the tokenizer",
+        "every weight was trained from random initial ones; only the architecture and the "
+        "tokenizer are the base's",
         weights="new",
     ),
 }

@@ -1,4 +1,4 @@
-"""What is wrong with settings, in words: the key as it was written, where it stands, what it may be."""
+"""Errors of settings in words: the key as it was written, its place, what it may be."""
 
 import re
 from collections.abc import Iterable
@@ -14,9 +14,9 @@ from papertune.study.settings.notation import as_written, expand, nearest
 from papertune.study.yaml_text import Written
 
 Checked = TypeVar("Checked", bound=Settings)
-SHOWN = 50  # problems that are said at once
-KEYS = 25  # keys of a place that are all named
-# what people call a kind of source, and how it is written
+SHOWN = 50  # problems in one error
+KEYS = 25  # longest list of keys or choices that is shown in full
+# other names of kinds of sources → what to write
 KINDS = {
     **dict.fromkeys(
         ["csv", "tsv", "json", "jsonl", "ndjson", "parquet", "xlsx", "excel", "table", "file", "local"],
@@ -54,7 +54,7 @@ _WANTED = {
 
 
 def checked(kind: type[Checked], written: Written) -> Checked:
-    """Settings of a kind, of what a file says.
+    """Settings of a kind from the values of a file.
 
     Raises:
         SettingsError: names each key that is unknown, missing or of the wrong kind, and its place.
@@ -69,13 +69,13 @@ def checked(kind: type[Checked], written: Written) -> Checked:
                 values = values | {"models": plain}
         found = error.errors()
         told = [as_written(_explain(item, kind, values), origins) for item in found[:SHOWN]]
-        problems = list(dict.fromkeys(told))  # of a sweep, each model has the same one
+        problems = list(dict.fromkeys(told))  # all models of a sweep have the same one
         more = len(found) - SHOWN
         raise refused(problems, written, more=max(more, 0)) from None
 
 
 def refused(problems: Iterable[str], written: Written, more: int = 0) -> SettingsError:
-    """The error of problems ``key: what is wrong``, each with its key's file, line and column."""
+    """One error for problems ``key: what is wrong``, each with its key's file, line and column."""
     told = [(written.place(problem.partition(": ")[0].split(".")), problem) for problem in problems]
     hint = "config/README.md explains every key"
     if len(told) == 1 and not more:
@@ -88,9 +88,9 @@ def refused(problems: Iterable[str], written: Written, more: int = 0) -> Setting
 
 
 def of_key(error: PapertuneError, key: str, written: Written) -> SettingsError:
-    """An error about what a key names, with that key and its file, line and column.
+    """An error about what a key refers to, with that key and its file, line and column.
 
-    One that names a key itself keeps that.
+    An error that already names a key keeps that key.
     """
     named = error.where.startswith(f"{key.partition('.')[0]}.")
     key, where = (error.where, "") if named else (key, error.where)
@@ -101,7 +101,7 @@ def of_key(error: PapertuneError, key: str, written: Written) -> SettingsError:
 def _explain(problem: Any, kind: type[Settings], values: Any) -> str:
     """One line: the key as the user wrote it, what is wrong, what to write."""
     of, loc, given = problem["type"], problem["loc"], problem["input"]
-    outer = of in {"extra_forbidden", "missing"}  # the problem is of what the key stands in
+    outer = of in {"extra_forbidden", "missing"}  # the problem is in the mapping around the key
     keys, here = _walk(kind, values, loc[:-1] if outer else loc)
     keys += map(str, loc[-1:] if outer else ())
     where = ".".join(keys) or "the file"
@@ -112,7 +112,7 @@ def _explain(problem: Any, kind: type[Settings], values: Any) -> str:
     if of == "extra_forbidden":
         known = _keys_of(here)
         elsewhere = [place for one in here for place in _places(one, keys[-1])]
-        near = f"; it belongs into {elsewhere[0]}" if elsewhere else nearest(keys[-1], known)
+        near = f"; it belongs in {elsewhere[0]}" if elsewhere else nearest(keys[-1], known)
         return f"{where}: unknown key{near or _listed(known)}"
     if of == "missing":
         return f"{where}: missing"
@@ -147,11 +147,11 @@ def _explain(problem: Any, kind: type[Settings], values: Any) -> str:
 def _none_of(given: Any, choices: list[str]) -> str:
     near = nearest(str(given), choices)
     listed = "" if near and len(choices) > KEYS else f" of {', '.join(choices)}"
-    return f"{given!r:.200} is none{listed or ' there is'}{near}"
+    return f"{given!r:.200} is none{listed or ' of the choices'}{near}"
 
 
 def _advice(given: Any) -> str:
-    """What to write in the place of a value that YAML or we understand otherwise."""
+    """What to write for a value that means something else in YAML or here."""
     if isinstance(given, bool):
         return "; YAML reads yes, no, on and off as true and false: put a word into quotes"
     if isinstance(given, str) and (share := re.fullmatch(r"([\d.]{1,9}) ?%", given)):
@@ -163,9 +163,9 @@ def _advice(given: Any) -> str:
 def _walk(
     kind: type[Settings], values: Any, loc: tuple[Any, ...]
 ) -> tuple[list[str], list[type[Settings]]]:
-    """Keys as they were written, and the settings that can stand there.
+    """Keys as they were written, and the classes of settings that are possible there.
 
-    pydantic names the branches of unions as if they were keys.
+    ``loc`` cannot be used as it is: pydantic names the branches of unions as if they were keys.
     """
     keys, here, nested, value = list[str](), [kind], 0, values
     for part in loc:
@@ -193,7 +193,7 @@ def _field(kind: type[Settings], key: str) -> Any:
 
 
 def _settings_in(annotation: Any) -> tuple[list[type[Settings]], int]:
-    """The settings in an annotation, and in how many lists or mappings they stand."""
+    """The classes of settings in an annotation, and the depth of lists or mappings around them."""
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return [annotation], 0
     inner = [_settings_in(one) for one in get_args(annotation)]
@@ -203,7 +203,7 @@ def _settings_in(annotation: Any) -> tuple[list[type[Settings]], int]:
 
 
 def _fits(kind: type[Settings], value: dict[str, Any]) -> bool:
-    """Whether a mapping with its kind can be one of these settings."""
+    """Whether a mapping has the literal (its ``kind``, say) that these settings require."""
     for name, field in kind.model_fields.items():
         if get_origin(field.annotation) is Literal and field.is_required() and name in value:
             return value[name] in get_args(field.annotation)
@@ -216,7 +216,7 @@ def _tags(kinds: Iterable[type[Settings]], name: str) -> list[str]:
 
 
 def _places(kind: type[Settings], key: str, above: tuple[str, ...] = ()) -> list[str]:
-    """Where in settings of a kind a key can stand, below its top: ``training.epochs``."""
+    """Dotted paths at which settings of a kind can have a key, below the top: ``training.epochs``."""
     found = [".".join([*above, key])] * bool(above and _field(kind, key))
     for name, field in kind.model_fields.items():
         inner, depth = _settings_in(field.annotation)
@@ -226,7 +226,7 @@ def _places(kind: type[Settings], key: str, above: tuple[str, ...] = ()) -> list
 
 
 def _keys_of(kinds: Iterable[type[Settings]]) -> list[str]:
-    """The keys that can stand in a place, by what is written."""
+    """The keys of some settings, as a file spells them."""
     fields = (item for kind in kinds for item in kind.model_fields.items())
     return list(dict.fromkeys(field.alias or name for name, field in fields))
 

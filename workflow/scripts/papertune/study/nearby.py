@@ -1,4 +1,4 @@
-"""What lies where a file should that is not there, for people."""
+"""Hints for errors about missing files: what is there instead."""
 
 from collections.abc import Collection
 from contextlib import suppress
@@ -10,11 +10,11 @@ SHOWN = 8  # files that are named
 
 
 def near_names(path: Path, endings: Collection[str] = ()) -> str:
-    """The folder that is not there either, the nearest name, or the files with such an ending."""
+    """The end of a message about a missing file: no folder, the nearest name, or some files."""
     if not path.parent.is_dir():
         return f", and no folder {path.parent}"
     names: list[str] = []
-    with suppress(OSError):  # a folder may be entered, and not be read
+    with suppress(OSError):  # a folder may be entered, but not listed
         names = sorted(one.name for one in path.parent.iterdir() if not one.name.startswith("."))
     if near := nearest(path.name, names):
         return near

@@ -1,4 +1,4 @@
-"""Whether a study that runs programs has what that takes: tests, and enough answers to each question."""
+"""Checks of a study that runs programs: it needs tests, and enough answers per question."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def runs_programs(study: "Experiment") -> bool:
-    """Whether answers are run."""
+    """Whether answers are run as programs."""
     return any(metric_named(name).runs for name in study.metrics)
 
 
@@ -24,7 +24,7 @@ def checked_sets(study: "Experiment") -> list[str]:
 
 
 def answering_of(study: "Experiment", test_set: str) -> Answering:
-    """How a test set's questions are answered: as all others, but for its own number of samples.
+    """The settings for answering a test set: the study's, with the set's own number of samples.
 
     Probes are answered once.
     """
@@ -33,7 +33,7 @@ def answering_of(study: "Experiment", test_set: str) -> Answering:
 
 
 def check_samples(study: "Experiment") -> None:
-    """Raise ValueError where a metric wants more samples than are drawn, or tests that are not there."""
+    """Raise ValueError if a metric needs more samples than are drawn, or tests that do not exist."""
     checked = checked_sets(study)
     for name, one in study.sets.items():
         drawn = answering_of(study, name).samples
@@ -46,7 +46,7 @@ def check_samples(study: "Experiment") -> None:
         for metric in study.metrics if name in checked else ():
             if PASSING.get(metric, 0) > drawn:
                 raise ValueError(
-                    f"{key}: {metric} needs {PASSING[metric]} at least (it is {drawn})"
+                    f"{key}: {metric} needs at least {PASSING[metric]} (it is {drawn})"
                 )
     if runs_programs(study) and not checked:
         metric = next(name for name in study.metrics if metric_named(name).runs)

@@ -1,6 +1,6 @@
-"""What probes are asked, and where those that are picked come from.
+"""The sets that probes are asked in, and the pairs that probes are picked from.
 
-They are asked as test sets are, by the rules of these; no table of test sets counts them.
+The rules for test sets also serve these sets, but no table of test sets counts them.
 """
 
 from string import Template
@@ -13,12 +13,12 @@ from papertune.study.settings.test_sets import Split
 if TYPE_CHECKING:
     from papertune.study.experiment import Experiment
 
-# where the experiment's prompt shows a text, those without one are asked apart: as by a closed book
+# where the experiment's prompt shows a text, probes without one are a set of their own (closed book)
 PROBES, WITHOUT_TEXT = "probes", "probes-closed"
 
 
 def probe_sets(study: "Experiment") -> dict[str, dict[str, Probe]]:
-    """Name → probes that are asked with one prompt; none where the experiment has no probes."""
+    """Name → probes that share a prompt; empty where the experiment has no probes."""
     if not study.probes:
         return {}
     names = Template(read_template(study.prompt, ANSWER_FIELDS)).get_identifiers()
@@ -30,20 +30,20 @@ def probe_sets(study: "Experiment") -> dict[str, dict[str, Probe]]:
 
 
 def picked_from(study: "Experiment", probe: Probe) -> tuple[str, Split]:
-    """Generator and split of the pairs that a probe picks from; both are there, if it was checked."""
+    """Generator and split of the pairs that a probe picks from; they exist for a checked probe."""
     writers = _writers(study, probe)
     named = probe.generator or next(iter(writers), "")
     return named, "train" if probe.origin == "train" else "test"
 
 
 def check_probes(study: "Experiment") -> None:
-    """Raise ValueError where a probe cannot be asked, or is there twice."""
+    """Raise ValueError if a probe cannot be asked, or asks the same as another."""
     there = dict[object, str]()
     for name, probe in study.probes.items():
         if probe.pick:
             writers, (writer, split) = _writers(study, probe), picked_from(study, probe)
             if writer not in writers:
-                none = f"{writer or 'no generator'} writes no pairs that {split}"
+                none = f"{writer or 'no generator'} writes no {split} pairs"
                 take = f"; take one of {', '.join(writers)}" if writers else ""
                 raise ValueError(f"probes.{name}.generator: {none}{take}")
         same = picked_from(study, probe) if probe.pick else tuple(probe.asked())
@@ -52,12 +52,12 @@ def check_probes(study: "Experiment") -> None:
     for name in probe_sets(study) if study.probes else ():
         if name in study.sets:
             raise ValueError(
-                f"test_sets.{name}: this is where answers to probes lie; rename the set"
+                f"test_sets.{name}: this name is taken by the answers to probes; rename the set"
             )
 
 
 def _writers(study: "Experiment", probe: Probe) -> list[str]:
-    """The generators whose pairs train, or those that write questions about documents that test."""
+    """The generators of training pairs, or of questions about test documents."""
     if probe.origin == "train":
         every = (name for model in study.trained for name in study.datasets_of(model))
         return list(dict.fromkeys(every))

@@ -16,10 +16,10 @@ from papertune.study.turns import Turn, as_text, turns_in
 QUESTION = "Question: $question\nAnswer:"
 ANSWER_FIELDS = ("instruction", "context", "question")
 GENERATOR_FIELDS = ("title", "text", "pairs", "sentence")
-MARK = re.compile("\ue000(\\w+)\ue001")  # stands for a value while its frame is made
-CONTEXT = ("context", "text")  # what a prompt that is too long loses of
+MARK = re.compile("\ue000(\\w+)\ue001")  # placeholder of a value while the frame is made
+CONTEXT = ("context", "text")  # values that are shortened in a prompt that is too long
 OWN = "name a template of workflow/prompts, or a file of yours"
-WORKFLOW = Path(__file__).resolve().parents[4]  # where the prompts that come along lie
+WORKFLOW = Path(__file__).resolve().parents[4]  # the folder of the workflow and its own prompts
 
 
 class TemplateError(SettingsError):
@@ -31,23 +31,23 @@ class TemplateError(SettingsError):
 
 
 def read_template(path: str | Path, fields: tuple[str, ...]) -> str:
-    """The text of a template file, to its last blank and newline, which a model reads as well.
+    """The text of a template file, including trailing blanks and newlines, which a model reads, too.
 
-    What only editors make of a text is left out: a mark of its encoding, other ends of lines.
+    A byte-order mark is left out, and line endings are unified.
 
     Args:
-        path: As the user gave it; where there is no such file, it is the workflow's.
+        path: As the user gave it; if there is no such file, one of the workflow.
 
     Raises:
-        TemplateError: no such file, not UTF-8, it uses a name that is none of ``fields``, or has
-            turns that are no chat (:mod:`papertune.study.turns`).
+        TemplateError: no such file, not UTF-8, a name that is not in ``fields``, or turns that make
+            no chat (:mod:`papertune.study.turns`).
     """
     given, path = str(path), template_path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         near = next(filter(None, map(near_names, (Path(given), path))), "")
-        hint = f"it is looked for in {Path.cwd()}, then where the workflow lies; {OWN}"
+        hint = f"it was looked for in {Path.cwd()}, then in the workflow's folder; {OWN}"
         raise TemplateError(f"no such file{near}", given, hint) from None
     except OSError as error:
         raise TemplateError(f"cannot be read: {error.strerror}", given, OWN) from None
@@ -70,8 +70,8 @@ def asking_template(generator: Generator, where: str) -> str:
     """The text of the prompt that a generator's model reads; empty where it reads none.
 
     Raises:
-        SettingsError: as :func:`read_template`; several candidates would be the same; an answer is begun
-            that a server would begin anew.
+        SettingsError: as :func:`read_template`; all candidates would be the same; the prompt begins
+            the answer, which servers do not continue.
     """
     if not isinstance(generator, PromptedGenerator):
         return ""
@@ -83,19 +83,19 @@ def asking_template(generator: Generator, where: str) -> str:
         raise SettingsError(what, where=f"{where}.candidates", hint=hint)
     served = isinstance(generator, OpenAIGenerator) and not generator.has_folder
     if served and turns_in(template)[-1].role == "assistant":
-        what = "servers begin an answer anew, and this prompt begins it"
+        what = "the prompt begins the answer, and servers do not continue it"
         hint = "end the file with the user's turn"
         raise SettingsError(what, where=f"{where}.prompt", hint=hint)
     return template
 
 
 def template_path(path: str | Path) -> Path:
-    """Where a template lies; one that is not where the user said is the workflow's."""
+    """The path of a template: as the user gave it, else in the workflow's folder."""
     return Path(path) if Path(path).exists() else WORKFLOW / path
 
 
 def fill(template: str, values: Mapping[str, object]) -> str:
-    """The template with its names replaced; what stands in a value is never read as a name."""
+    """The template with its names replaced; ``$`` in a value is never read as a name."""
     return Template(template).substitute(values)
 
 
@@ -106,7 +106,7 @@ def answer_prompt(template: str, pair: Pair) -> "Prompt":
 
 
 def _around_question(text: str) -> str:
-    """What frames the question alone in a template: its line, and what the template ends with."""
+    """The part of a template around the question: its line, and the end of the template."""
     named = [one for one in Template.pattern.finditer(text) if one["named"] or one["braced"]]
     asked = [n for n, one in enumerate(named) if "question" in (one["named"], one["braced"])]
     if not asked:
@@ -123,10 +123,10 @@ def _around_question(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A filled template that knows what in it is its own frame and what are the texts of others.
+    """A filled template that tells its own frame from the texts of others in it.
 
-    In a conversation the template frames its first question; the answers and questions after it, up to
-    the one that is to be answered, follow.
+    In a conversation, the template frames the first question. The further answers and questions
+    follow, up to the question to be answered.
     """
 
     template: str
@@ -138,32 +138,32 @@ class Prompt:
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """Its turns, filled; one of the user where the template has none."""
+        """Its turns, filled; a single user's turn where the template has none."""
         return self._filled(self._named)
 
     def forgetting(self, turns: int) -> "Prompt":
-        """The same without so many of the oldest questions and answers."""
+        """The same prompt without this number of the oldest questions and answers."""
         return replace(self, before=self.before[turns:])
 
     @property
     def begun(self) -> str:
-        """The beginning of the answer that it says itself."""
+        """The beginning of the answer, if the prompt gives one; else empty."""
         last = self.turns[-1]
         return last.text if last.role == "assistant" else ""
 
     @property
     def context(self) -> str:
-        """The text that it is about: it may be shortened, a question may not."""
+        """The text that the question is about; it may be shortened, unlike the question."""
         return next((self.values[name] for name in CONTEXT if name in self.values), "")
 
     def with_context(self, text: str) -> "Prompt":
-        """The same with another context."""
+        """The same prompt with another context."""
         own = {name: text for name in CONTEXT if name in self.values}
         return replace(self, values={**self.values, **own})
 
     @property
     def _named(self) -> Mapping[str, str]:
-        """Its values, with those of earlier questions and answers by their numbers."""
+        """Its values, and earlier questions and answers as ``question0``, ``answer0``, …"""
         if not self.before:
             return self.values
         questions = (*(question for question, _ in self.before), self.values["question"])
@@ -171,7 +171,7 @@ class Prompt:
         return {**self.values, **own, **{f"answer{n}": a for n, (_, a) in enumerate(self.before)}}
 
     def _filled(self, values: Mapping[str, str]) -> tuple[Turn, ...]:
-        """What stands in a value begins no turn."""
+        """Its turns with values filled in; text in a value never begins a turn."""
         first = {**values, "question": values["question0"]} if self.before else values
         turns = [turn._replace(text=fill(turn.text, first)) for turn in turns_in(self.template)]
         for n in range(len(self.before)):
@@ -180,10 +180,10 @@ class Prompt:
         return tuple(turns)
 
     def _text(self, values: Mapping[str, str]) -> str:
-        """As one text, for a model that is given no chat.
+        """The prompt as one text, for a model without a chat template.
 
-        Where the template itself has no turns, an answer follows its question as the last one will, and
-        later questions stand in a frame of their own.
+        If the template has no turns, each earlier answer follows its question as the new one will,
+        and later questions are framed by :func:`_around_question`.
         """
         turns, own = self._filled(values), turns_in(self.template)
         if not self.before or len(own) > 1:
@@ -197,11 +197,11 @@ class Prompt:
     def pieces(
         self, framed: Callable[[tuple[Turn, ...]], str] | None = None
     ) -> list[tuple[str, bool]]:
-        """Its text piece by piece, and of each whether somebody else's text stands in it.
+        """Its text in pieces (text, foreign); a foreign piece is a value that others wrote.
 
-        ``framed`` makes one text of the turns, where they are not one text without it; it sees marks in
-        the place of values, so nothing that stands in them can touch the frame. Blanks around a value
-        are the frame's, which may trim them.
+        ``framed`` joins the turns to one text, such as a chat template does. It sees placeholders
+        instead of values, so no value can change the frame. Blanks around a value belong to the frame,
+        which may trim them.
         """
         named = self._named
         own = {name: value.strip() for name, value in named.items()}

@@ -1,7 +1,7 @@
-"""Which files an experiment file may name, and which programs it may have started.
+"""Which files an experiment file may name, and which programs it may start.
 
-It may come from somebody else, and it says to which server texts are sent. So nothing of the user's
-is read for it that nobody would call a prompt or data: no ``~/.ssh/id_rsa``.
+An experiment file may come from others, and it says to which server texts are sent. So it cannot have
+private files of the user read as prompts or data, such as ``~/.ssh/id_rsa``.
 """
 
 import shlex
@@ -18,28 +18,26 @@ SYSTEM = tuple(map(Path, ("/proc", "/sys", "/etc")))
 def refused_files(study: Experiment, folder: Path) -> Iterator[str]:
     """``key: what is wrong`` of every file that an experiment file in a folder may not name."""
     roots = [root.resolve() for root in (WORKFLOW, Path(), folder)]
-    roots = [
-        root for root in roots if root != Path.home()
-    ]  # all else that is the user's lies there
+    roots = [root for root in roots if root != Path.home()]  # it holds all other files of the user
     for key, path in _templates(study):
         if not _within(path := template_path(path).resolve(), roots):
             yield (
                 f"{key}: {path} is not below the workflow, the folder that snakemake runs in or the "
-                "experiment file's (nor may a folder on the way begin with a dot); a prompt is sent "
-                "to the generator's server, so copy the file beside the experiment's"
+                "experiment file's folder (or a folder on the way begins with a dot); a prompt is "
+                "sent to the generator's server, so copy the file beside the experiment file"
             )
     for key, path in _data(study):
         if not _within(path := path.resolve(), roots) and _private(path):
             yield (
-                f"{key}: {path} is in a hidden or a system folder, where keys and settings lie and "
-                "no data; what is read may be sent to a generator's server, so move the file"
+                f"{key}: {path} is in a hidden or a system folder, which may hold keys; what is read "
+                "may be sent to a generator's server, so move the file to another folder"
             )
 
 
 def refused_commands(study: Experiment, allowed: Collection[str]) -> Iterator[str]:
     """``key: what is wrong`` of every command line that ``config/config.yaml`` does not allow.
 
-    A command line can do what its user can, so a file from elsewhere is not enough to have one run.
+    A command line can do whatever the user can, so a file from others alone must not start one.
     """
     words = [shlex.split(line) for line in allowed]
     parts: list[tuple[str, Settings]] = []

@@ -1,4 +1,4 @@
-"""The keys of an experiment file beside those about its documents."""
+"""The keys of an experiment file besides those about its documents."""
 
 from pydantic import Field
 
@@ -14,24 +14,26 @@ class Sections(Documents):
     instruction: str = Field(
         "Read the abstract and answer the question", description="the first field of every pair"
     )
-    prompt: str = Field("workflow/prompts/answer.txt", description="template of what a model reads")
+    prompt: str = Field(
+        "workflow/prompts/answer.txt", description="path of the template for prompts"
+    )
     generators: dict[Name, settings.Generator] = Field(
         min_length=1, description="name → what writes question–answer pairs"
     )
     dataset: settings.Writers = Field(
-        "", description="the generator whose pairs train, or several; the first where empty"
+        "", description="one or several generators whose pairs train; empty: the first generator"
     )
     union: settings.HowMany = added(
         "equal",
-        description="pairs of several writers: as many as the one with the fewest has, or all",
+        description="pairs of each of several generators: as many as the smallest has, or all",
     )
     test_sets: TestSets = Field(
-        [], description="generators of test sets, all where it is empty; or the sets by name"
+        [], description="generators of test sets (empty: all), or the sets by name"
     )
     probes: dict[Name, settings.Probe] = added(
         {}, description="a few questions whose answers are shown side by side, and rated"
     )
-    ratings: str = added("", description="files of what people rated, such as ratings/*.json")
+    ratings: str = added("", description="files of people's ratings, such as ratings/*.json")
     bases: dict[Name, settings.Base] = Field(min_length=1, description="name → base language model")
     training: Training = Field(Training(), description="hyperparameters that all models share")
     models: dict[settings.ModelName, settings.Model] = Field(
@@ -41,7 +43,7 @@ class Sections(Documents):
         [1], min_length=1, description="one training run of each model for each seed"
     )
     tracking: Tracker = cosmetic(
-        "", description="whom trainings tell losses and scores while they run: trackio, for example"
+        "", description="tracker that logs losses and scores during training, such as trackio"
     )
     answering: settings.Answering = Field(settings.Answering(), description="how models answer")
     embedder: settings.Embedder = Field(
@@ -49,34 +51,34 @@ class Sections(Documents):
         description="the sentence-embedding model that similarity is measured with",
     )
     embedders: dict[Name, settings.Embedder] = added(
-        {}, description="further ones by name: each has a metric similarity@NAME"
+        {}, description="further embedders by name, each with a metric similarity@NAME"
     )
     metrics: list[str] = Field(
         ["similarity", "bleu", "rouge_l", "token_f1"],
         min_length=1,
-        description="what answers are scored by",
+        description="metrics by which answers are scored",
     )
     programs: settings.Programs = added(
         settings.Programs(),
         description="how answers that are Python programs are run with their tests",
     )
     comparison: settings.Comparison = Field(
-        settings.Comparison(), description="how models are held against their baselines"
+        settings.Comparison(), description="how models are compared with their baselines"
     )
     reproduces: settings.Reproduction | None = cosmetic(
-        None, description="the report, for the page of all of them"
+        None, description="the published report that the study reproduces; null: none"
     )
     published: list[settings.Published] = Field(
-        [], description="published tables, shown beside what was measured"
+        [], description="published tables, shown beside the measured values"
     )
     filter: settings.QuestionFilter | None = added(
-        None, description="tells the study's questions from others; none is learned where null"
+        None, description="filter that tells the study's questions from others; null: none"
     )
     records: settings.Records = cosmetic(
-        settings.Records(), description="of the files of chats that `snakemake records` writes"
+        settings.Records(), description="settings of the chat files that `snakemake records` writes"
     )
-    export: list[str] = Field([], description="models to export; all trained ones where empty")
+    export: list[str] = Field([], description="models to export; empty: all trained ones")
     compute: settings.Compute = Field(
         settings.Compute(),
-        description="what jobs that run a language model ask for; no result depends on it",
+        description="resources of jobs that run a language model; no result depends on them",
     )

@@ -1,7 +1,7 @@
 """Which split a document belongs to: decided per document, never per pair.
 
-Choices are frozen objects that hold just what decides, so that a change of another split's settings
-is none of theirs.
+Choices are frozen objects that hold only what decides, so a change of another split's settings does
+not change them.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from papertune.study.settings import Part, Splits, Years
 
 
 class Dated(Protocol):
-    """What decides about a document."""
+    """What decides about a document's split."""
 
     @property
     def id(self) -> str:
-        """That of the document."""
+        """The document's id."""
 
     @property
     def year(self) -> int:
@@ -24,23 +24,23 @@ class Dated(Protocol):
 
 
 SPLITS = ("train", "validation", "test")
-OTHER_SIDE = "on_the_other_side"  # why a document has no pair here: all train, or all are held out
+OTHER_SIDE = "on_the_other_side"  # rejection: all pairs of a document train, or all are held out
 
 
 @dataclass(frozen=True, slots=True)
 class PartOf:
-    """Whether the key of a listed item is of a part, ``train`` or ``test``, by its hash."""
+    """Whether a listed item belongs to a part, ``train`` or ``test``, by the hash of its key."""
 
     part: str
     test: float
 
     def __call__(self, key: str) -> bool:
-        """Whether it is."""
+        """Whether the item of this key belongs to the part."""
         return (share(key, "test") < self.test) == (self.part == "test")
 
 
 def chooser(part: Part, splits: Splits) -> PartOf | None:
-    """What chooses a part's items; ``None`` where the part is a year, which has them all."""
+    """The choice of a part's items; ``None`` for a year, which has all its items."""
     if isinstance(part, int) or isinstance(splits.test, Years):
         return None
     return PartOf(part, splits.test)
@@ -48,26 +48,26 @@ def chooser(part: Part, splits: Splits) -> PartOf | None:
 
 @dataclass(frozen=True, slots=True)
 class SplitOf:
-    """Whether a document is of a split.
+    """Whether a document belongs to a split.
 
-    Shares are chosen by the hash of a document's id, so it stays where it is when others are added.
+    Shares are chosen by the hash of a document's id, so it stays in its split when others are added.
     """
 
-    split: str  # what is held out is about documents of ``train``
-    years: tuple[int, int] | None  # the first and last to train, or test, with, where years decide
+    split: str  # held-out pairs are about documents of ``train``
+    years: tuple[int, int] | None  # first and last year of the split, where years decide
     test: float | None  # else the share of all documents that tests
     validation: float | None  # the share of the training documents that validates
 
     @classmethod
     def of(cls, split: str, splits: Splits) -> "SplitOf":
-        """What of an experiment's splits decides about one of them."""
+        """The choice for one split, from an experiment's settings."""
         years = splits.test if split == "test" else splits.train
         span = (years.first, years.last) if isinstance(years, Years) else None
         test = None if isinstance(splits.test, Years) else splits.test
         return cls(split, span, test, None if split == "test" else splits.validation)
 
     def __call__(self, document: Dated) -> bool:
-        """Whether it is."""
+        """Whether the document belongs to the split."""
         if self.years and not self.years[0] <= document.year <= self.years[1]:
             return False
         return all(
@@ -79,16 +79,16 @@ class SplitOf:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """Whether a pair about a training document is of those held out, or of those that train."""
+    """Whether a pair about a training document is held out (or trains, if ``held`` is False)."""
 
     held: bool
-    share: float  # that is held out
+    share: float  # of the pairs that are held out
 
     def __call__(self, pair: str) -> bool:
-        """Whether the pair of an id is."""
+        """Whether the pair with this id is chosen."""
         return (share(pair, "held_out") < self.share) == self.held
 
 
 def split_of(document: Dated, splits: Splits) -> str | None:
-    """The split of a document; ``None`` where its year is in none."""
+    """The split of a document; ``None`` where its year is in no split."""
     return next((split for split in SPLITS if SplitOf.of(split, splits)(document)), None)

@@ -1,19 +1,19 @@
-"""Where a training tells its losses and scores while it runs."""
+"""Trackers that log losses and scores during training."""
 
 import importlib.util
 from dataclasses import dataclass
 from typing import Literal
 
-# those of transformers' report_to that are also called so where they are imported
+# values of transformers' report_to that are also the names of the modules
 Tracker = Literal[
     "", "trackio", "tensorboard", "wandb", "mlflow", "comet_ml", "clearml", "swanlab", "dvclive"
 ]
-FOLDER = "logs/tracking"  # what lies on this disk, of all experiments
+FOLDER = "logs/tracking"  # local files of trackers, of all experiments
 
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """A run of a tracker: ``project`` is the experiment, ``run`` what is trained."""
+    """A run of a tracker: ``project`` is the experiment, ``run`` the model and seed."""
 
     tracker: Tracker
     project: str
@@ -21,7 +21,7 @@ class Tracking:
 
 
 def not_installed(tracker: Tracker) -> str:
-    """What is missing of a tracker; empty where nothing is."""
+    """The message for a tracker that is not installed; empty where it is."""
     if tracker and importlib.util.find_spec(tracker) is None:
-        return f"tracking: {tracker} is asked for, and {tracker} is not installed"
+        return f"tracking: {tracker} is chosen, but not installed"
     return ""

@@ -1,7 +1,7 @@
-"""Turns of a prompt file: lines ``--- system``, ``--- user`` and ``--- assistant`` begin them.
+"""Turns of a prompt file, which begin with lines ``--- system``, ``--- user`` or ``--- assistant``.
 
-A model that was tuned to chat is given them as a chat; any other one the same text, to go on with. A
-file without such lines is one turn of the user, as it stands.
+A chat model reads them in its chat template, any other model as one text that it continues. A file
+without such lines is one user turn.
 """
 
 import re
@@ -12,11 +12,11 @@ from typing import NamedTuple
 from papertune.errors import SettingsError
 
 ROLES = ("system", "user", "assistant")
-# backslashes before a line that looks like a beginning, of which one goes, make it text
+# a backslash before a line that looks like a beginning makes it text; one backslash is removed
 _BEGINNING = re.compile(r"(?P<text>\\*)---[ \t]+(?P<role>[^\s$]+)[ \t]*")
 HINT = (
-    "turns begin with a line --- system, --- user or --- assistant; a line of text that looks so is "
-    "written with a backslash before it"
+    "turns begin with a line --- system, --- user or --- assistant; put a backslash before a line "
+    "of text that looks like this"
 )
 
 
@@ -31,11 +31,13 @@ class Turn(NamedTuple):
 def turns_in(template: str, where: str = "", begun: bool = True) -> tuple[Turn, ...]:
     """The turns of a template, each without the line breaks around it.
 
-    Where the last one is the assistant's, the answer is ``begun``, and what is written goes on with it.
+    If the last turn is the assistant's, it is the beginning of the answer, which the model continues;
+    allowed only with ``begun``.
 
     Raises:
-        SettingsError: roles that are none or in an order that no chat has, an empty turn, text before
-            the first turn, an answer that is begun where none may be; names the line.
+        SettingsError: unknown roles, roles in an order that no chat has, an empty turn, text before
+            the first turn, or a last turn that is not the user's where ``begun`` is False; names the
+            line.
     """
     lines = template.split("\n")
     begun_at = list(_beginnings(lines))
@@ -46,7 +48,7 @@ def turns_in(template: str, where: str = "", begun: bool = True) -> tuple[Turn, 
         return SettingsError(f"line {number} of the prompt: {what}", where=where, hint=HINT)
 
     if any(line.strip() for line in lines[: begun_at[0][0]]):
-        raise wrong("the first turn begins, and there is text before it", begun_at[0][0] + 1)
+        raise wrong("there is text before the first turn", begun_at[0][0] + 1)
     turns: list[Turn] = []
     ends = [number for number, _ in begun_at[1:]] + [len(lines)]
     for (number, role), end in zip(begun_at, ends, strict=True):
@@ -54,37 +56,37 @@ def turns_in(template: str, where: str = "", begun: bool = True) -> tuple[Turn, 
         if role not in ROLES:
             raise wrong(f"there is no role {role!r}", number + 1)
         if role == "system" and before:
-            raise wrong("the system speaks first or not at all", number + 1)
+            raise wrong("a system turn can only be the first turn", number + 1)
         if role == "assistant" and before != "user":
-            raise wrong("the assistant answers a turn of the user, and here is none", number + 1)
+            raise wrong("an assistant turn must follow a user turn", number + 1)
         if role == before:
-            raise wrong(f"two turns of the {role}, one after the other", number + 1)
+            raise wrong(f"two {role} turns in a row", number + 1)
         if not text.strip():
-            raise wrong(f"the {role} says nothing", number + 1)
+            raise wrong(f"the {role} turn is empty", number + 1)
         turns.append(Turn(role, text))
     if turns[-1].role == "system" or (turns[-1].role == "assistant" and not begun):
         said = f"the last turn is the {turns[-1].role}'s; it has to be the user's"
-        raise wrong(f"{said}, which is answered", begun_at[-1][0] + 1)
+        raise wrong(f"{said}, which the model answers", begun_at[-1][0] + 1)
     return tuple(turns)
 
 
 def as_text(turns: tuple[Turn, ...]) -> str:
-    """Turns as one text that a model without a chat template goes on with.
+    """Turns as one text, which a model without a chat template continues.
 
-    An answer follows in the next line, and after it and after what the system says is a blank line.
+    An answer is on the line after its question; a blank line follows answers and the system turn.
     """
     if len(turns) == 1:
         return turns[0].text
     after = {"user": "\n", "system": "\n\n", "assistant": "\n\n"}
     before = "".join(turn.text + after[turn.role] for turn in turns[:-1])
-    last = turns[-1]  # an answer that is begun goes on
+    last = turns[-1]  # the beginning of an answer is continued on its line
     return before + last.text + "\n" * (last.role == "user")
 
 
 def _beginnings(lines: list[str]) -> Iterator[tuple[int, str]]:
-    """(place, role) of lines that begin turns, if the file has turns at all.
+    """(place, role) of the lines that begin turns; none if the file has no turns.
 
-    It has where a role is named, or where its first line looks so (one that is misspelt).
+    It has turns if a line names a role, or if its first line looks like it (a misspelt role).
     """
     found = [(place, _BEGINNING.fullmatch(line)) for place, line in enumerate(lines)]
     named = [(place, one["role"]) for place, one in found if one and not one["text"]]

@@ -1,7 +1,7 @@
-"""The one door from an experiment to its jobs: what a job of each rule takes from the settings.
+"""The settings that a job of each rule uses. Jobs get settings from here only.
 
-A rule's param is the identity of what its function gives here, and its script gets the same values
-and nothing else of the experiment. So no result depends on a setting that does not trigger it.
+A rule's param is the identity of what its function returns here, and its script gets the same values
+and nothing else of the experiment. So no result depends on a setting that does not trigger a rerun.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,21 +21,21 @@ from papertune.study.splits import HeldOut, SplitOf, chooser
 
 @dataclass(frozen=True, slots=True)
 class Uses:
-    """What a job takes from the settings, as arguments of what its script calls."""
+    """The settings that a job uses, as arguments of the function that its script calls."""
 
     version: int | list[int]  # the constants of the stage; see papertune.study.versions
-    counted: Mapping[str, Any]  # what its results depend on, but for marks of `cosmetic`
-    # what they do not depend on: names that stand in paths anyway, how much is done at once
+    counted: Mapping[str, Any]  # arguments that results depend on, except for `cosmetic` fields
+    # arguments that they do not depend on: names that are in the paths anyway, parallelism
     beside: Mapping[str, Any] = field(default_factory=dict)
-    shown: Any = None  # counts, too, and is no argument: labels, where they are shown
+    shown: Any = None  # results depend on it, but it is no argument: labels, where they are shown
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """For the script."""
+        """The arguments for the script."""
         return {**self.counted, **self.beside}
 
     def identity(self) -> str:
-        """For the rule: changes if, and only if, a result can."""
+        """The param for the rule: changes if, and only if, a result can change."""
         return canonical([self.version, identity_of(dict(self.counted)), self.shown])
 
 
@@ -43,12 +43,12 @@ Rule = Callable[..., Uses]  # the experiment's layout, and a job's wildcards by 
 
 
 def used_by(rule: Rule, layout: Layout, wildcards: Mapping[str, str]) -> Uses:
-    """What one job of a rule takes."""
+    """The settings that one job of a rule uses."""
     return rule(layout, **{k: value for k, value in wildcards.items() if k != "experiment"})
 
 
 def list_documents(layout: Layout, year: str) -> Uses:
-    """Of one year or part."""
+    """The listing of one year or part."""
     study = layout.experiment
     [part] = (part for part in study.parts if str(part) == year)
     chosen = {"source": study.source, "part": part, "mine": chooser(part, study.splits)}
@@ -58,10 +58,10 @@ def list_documents(layout: Layout, year: str) -> Uses:
 
 
 def find_texts(layout: Layout, year: str) -> Uses:
-    """Fetching and rendering."""
+    """Fetching and rendering the texts of one year or part."""
     study = layout.experiment
     chosen: dict[str, Any] = {"source": study.source, "fetching": study.fetching}
-    # older results, of whole listings or samples of a year, stay
+    # older results, of whole listings or samples of a year, stay valid
     if (sample := study.sample_of(year)) is not None:
         chosen["sample"] = sample
         if study.splits.sample and study.categories_sampled:
@@ -70,7 +70,7 @@ def find_texts(layout: Layout, year: str) -> Uses:
 
 
 def keep_apart(layout: Layout, split: str) -> Uses:
-    """Of what stands on the training side out of one split."""
+    """Keeping copies of training documents out of one split."""
     study = layout.experiment
     theirs = ("train", "validation") if split == "test" else ("train",)
     chosen = {
@@ -81,14 +81,14 @@ def keep_apart(layout: Layout, split: str) -> Uses:
 
 
 def find_suspects(layout: Layout) -> Uses:
-    """Of what may have been trained on and stays in the test sets."""
+    """The search for test documents that may have been trained on and stay in the test sets."""
     study, apart = layout.experiment, keep_apart(layout, "test")
     embedder = next(iter(study.scoring_embedders.values()), None)
     return Uses([versions.APART, versions.EMBED], {**apart.counted, "embedder": embedder})
 
 
 def synthesize(layout: Layout, generator: str, split: str) -> Uses:
-    """Of one generator about one split."""
+    """The pairs of one generator about one split."""
     study = layout.experiment
     version = [versions.RULES, versions.ASK, versions.PROMPTS, versions.SYNTHESIZE]
     chosen: dict[str, Any] = {
@@ -96,7 +96,7 @@ def synthesize(layout: Layout, generator: str, split: str) -> Uses:
         "prompt": study.generator_template(generator),
         "instruction": study.instruction,
         "mine": SplitOf.of(split, study.splits),
-        # what a test pair is compared with those of training by
+        # whether test pairs are compared with training pairs including their context
         "reading": split in ("test", "held_out") and study.reads_context,
     }
     held = study.held_out(generator)
@@ -106,7 +106,7 @@ def synthesize(layout: Layout, generator: str, split: str) -> Uses:
 
 
 def describe_dataset(layout: Layout, generator: str) -> Uses:
-    """The card has the title that the experiment has when it is written."""
+    """A dataset's card; a later change of the title does not rewrite it."""
     study = layout.experiment
     about = {"title": study.title, "name": f"{layout.name}-{generator}"}
     made = {"generator": study.generator(generator).identity(), "by_year": bool(study.years)}
@@ -114,14 +114,14 @@ def describe_dataset(layout: Layout, generator: str) -> Uses:
 
 
 def write_chat_records(layout: Layout, generator: str) -> Uses:
-    """With the prompt that models read."""
+    """Chat records, with the prompt that models read."""
     study = layout.experiment
     prompt = read_template(study.prompt, ANSWER_FIELDS)
     return Uses(versions.CHAT_RECORDS, {"prompt": prompt, "size": study.records.size})
 
 
 def write_corpus(layout: Layout) -> Uses:
-    """Of one experiment's training text."""
+    """The training text of one experiment, for pre-training."""
     study = layout.experiment
     chosen = {
         "mine": SplitOf.of("train", study.splits),
@@ -131,7 +131,7 @@ def write_corpus(layout: Layout) -> Uses:
 
 
 def pretrain_base(layout: Layout, base: str) -> Uses:
-    """Of a base from scratch."""
+    """The pre-training of one base."""
     study = layout.experiment
     beside = {
         "sharded": study.compute.shards_weights("pretrain"),
@@ -141,7 +141,7 @@ def pretrain_base(layout: Layout, base: str) -> Uses:
 
 
 def train(layout: Layout, model: str, seed: str) -> Uses:
-    """Of one model with one seed."""
+    """The training of one model with one seed."""
     recipe = layout.experiment.recipe_of(model)
     made = {"recipe": recipe, "seed": int(seed)}
     beside = {"origin": layout.origin(model), "tracking": layout.tracking(f"{model}/seed-{seed}")}
@@ -149,7 +149,7 @@ def train(layout: Layout, model: str, seed: str) -> Uses:
 
 
 def answer(layout: Layout, model: str, seed: str, test_set: str) -> Uses:
-    """Of one model to the questions of one test set."""
+    """The answers of one model to the questions of one test set."""
     study = layout.experiment
     chosen: dict[str, Any] = {
         "asked": study.models[model].examples.asked,
@@ -160,12 +160,12 @@ def answer(layout: Layout, model: str, seed: str, test_set: str) -> Uses:
 
 
 def choose_questions(layout: Layout, test_set: str) -> Uses:
-    """Of one test set."""
+    """The choice of questions of one test set."""
     return Uses(versions.CHOOSE, {"most": layout.experiment.sets[test_set].most})
 
 
 def gather_probes(layout: Layout, test_set: str) -> Uses:
-    """Of the probes that are asked as one set."""
+    """The questions of one set of probes."""
     chosen = {
         "probes": probe_sets(layout.experiment)[test_set],
         "instruction": layout.experiment.instruction,
@@ -174,7 +174,7 @@ def gather_probes(layout: Layout, test_set: str) -> Uses:
 
 
 def rate_probes(layout: Layout) -> Uses:
-    """Of what people thought of answers to probes and test questions."""
+    """The evaluation of people's ratings of answers to probes and test questions."""
     study = layout.experiment
     chosen = {
         "sets": list(layout.rateable()),
@@ -186,7 +186,7 @@ def rate_probes(layout: Layout) -> Uses:
 
 
 def export_model(layout: Layout, model: str, seed: str) -> Uses:
-    """With the results that its card shows."""
+    """The export of one model, with the results that its card shows."""
     chosen = {
         "cells": list(layout.exported_scores(model, seed)),
         "design": Design.of(layout.experiment),
@@ -196,7 +196,7 @@ def export_model(layout: Layout, model: str, seed: str) -> Uses:
 
 
 def score(layout: Layout, model: str, seed: str, test_set: str) -> Uses:
-    """Of one file of answers."""
+    """The scores of one file of answers."""
     study, version = layout.experiment, [versions.EMBED, versions.SCORE]
     chosen: dict[str, Any] = {"metrics": study.scored, "embedders": study.scoring_embedders}
     if runs_programs(study):
@@ -206,31 +206,31 @@ def score(layout: Layout, model: str, seed: str, test_set: str) -> Uses:
 
 
 def compare(layout: Layout) -> Uses:
-    """Of all scores, or of all but those of suspicious documents."""
+    """The comparison of all scores, or of all but those of suspicious documents."""
     chosen = {"cells": list(layout.by_cell("scores")), "design": Design.of(layout.experiment)}
     return Uses(versions.COMPARE, chosen)
 
 
 def list_unrelated(layout: Layout) -> Uses:
-    """Of the questions that the filter holds the study's against."""
+    """The unrelated questions of the filter."""
     chosen = layout.experiment.filter
     return Uses(versions.FILTER, {"against": chosen.against if chosen else None})
 
 
 def learn_filter(layout: Layout) -> Uses:
-    """Of the filter; what it is learned from stands in files."""
+    """The training of the filter; its questions are in files."""
     study = layout.experiment
     chosen = {name: getattr(study.filter, name) for name in ("precision", "folds", "documents")}
     return Uses(versions.FILTER, {**chosen, "confidence": study.comparison.confidence})
 
 
 def count_stages(layout: Layout) -> Uses:
-    """From listing to score."""
+    """The counts of all stages, from listing to score."""
     return Uses(versions.REPORT, {}, {"layout": layout}, layout.experiment.splits.identity())
 
 
 def report(layout: Layout, *more: Any) -> Uses:
-    """Tables, figures and page: all settings, and labels."""
+    """Tables, figures and page: they depend on all settings, and on labels."""
     study = layout.experiment
     shown = [study.identity(), study.presentation(), *more]
     return Uses(versions.REPORT, {}, {"layout": layout}, shown)
@@ -242,5 +242,5 @@ def write_further_table(layout: Layout, further: str) -> Uses:
 
 
 def write_cost(layout: Layout) -> Uses:
-    """The table that a price changes."""
+    """The cost table, which also depends on the price."""
     return report(layout, layout.experiment.compute.gpu_hour_price)

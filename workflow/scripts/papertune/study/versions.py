@@ -1,7 +1,7 @@
 """Version constants of the stages: raise one when the meaning of a stage's results changes.
 
-They stand in identities and in the rules' params, so that raising one makes the stage, and what
-depends on it, again. They stand together here because rules read them and must not import torch.
+They are part of identities and of rules' params, so raising one reruns the stage and what depends on
+it. They are all here because rules read them and must not import torch.
 """
 
 COLLECT = 5  # finding texts in pages
@@ -14,16 +14,16 @@ DATASET = 3  # the card
 CHAT_RECORDS = 1  # datasets as records of a user and an assistant
 CORPUS = 1  # an experiment's training text, for bases to read
 PRETRAIN = 2
-CONVERT = 1  # what a model folder is made of a GGUF file like
+CONVERT = 1  # how a GGUF file becomes a model folder
 TRAIN = 2
 PROBE = 1  # which pairs probes pick
 RATE = 1  # reading ratings, and how raters agree
 CHOOSE = 1  # which questions a test set has
 ANSWER = 2
 EMBED = 2
-RUN = 1  # what is made of a program, and how it is run
+RUN = 1  # how a program is made from an answer, and how it is run
 SCORE = 3  # the measuring of answers, also of those that choose a checkpoint
 COMPARE = 2
-FILTER = 1  # what the filter reads of a question, and how it is learned
+FILTER = 1  # the filter's features of a question, and its training
 EXPORT = 1
 REPORT = 2

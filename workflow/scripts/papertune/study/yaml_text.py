@@ -1,4 +1,4 @@
-"""YAML as people write it: what it says, where each key stands, and what is wrong in words."""
+"""Reading YAML: its values, the place of each key, and errors in plain words."""
 
 import codecs
 import math
@@ -14,14 +14,14 @@ from papertune.errors import SettingsError
 
 LARGEST = 200_000  # bytes of a file: ten times the longest
 MOST = 100_000  # values in it
-# what PyYAML says of a place, what people did there, and what to write
+# signs in PyYAML's messages, what is wrong, and what to write
 _SLIPS: list[tuple[tuple[str, ...], str, str]] = [
-    (("'\\t'",), "a tab", "indent with blanks; YAML knows no tabs there"),
+    (("'\\t'",), "a tab", "indent with blanks; YAML allows no tabs there"),
     (
         ("mapping values are not allowed",),
         "a colon where no key can be",
-        "put a text with a colon in it into quotes; a key stands as far right as those beside it, "
-        "and the line above has a colon and a blank behind its key",
+        "put a text with a colon into quotes; indent a key like its neighbours; write a colon and a "
+        "blank after the key in the line above",
     ),
     (
         ("undefined alias", "scanning an alias"),
@@ -35,7 +35,7 @@ _SLIPS: list[tuple[tuple[str, ...], str, str]] = [
     ),
     (
         ("cannot start any token", "determine a constructor", "'<document start>'", " tag"),
-        "a text that begins with a sign that YAML has a use for",
+        "a text begins with a character that has a meaning in YAML",
         "put it into quotes",
     ),
     (
@@ -45,13 +45,13 @@ _SLIPS: list[tuple[tuple[str, ...], str, str]] = [
     ),
     (
         ("unexpected end of stream",),
-        "what begins here is never closed",
+        "the quote or bracket that begins here is never closed",
         "close the quote or bracket",
     ),
     (
         ("could not find expected ':'",),
-        "a key without a colon, or a text that goes on too far left",
-        "write `key: value`; the lines of a text stand further right than its key",
+        "a key without a colon, or a text that continues too far left",
+        "write `key: value`; indent the lines of a text more than its key",
     ),
     (
         ("expected ',' or",),
@@ -60,21 +60,21 @@ _SLIPS: list[tuple[tuple[str, ...], str, str]] = [
     ),
     (
         ("escape sequence", "escape character"),
-        "a backslash in double quotes begins a sign",
+        "a backslash in double quotes begins an escape sequence",
         "write single quotes, or / in a path",
     ),
     (
         ("expected <block end>, but found '<scalar>'",),
-        "a text goes on behind its quotes or brackets",
+        "a text continues after its quotes or brackets",
         "put all of it into one pair of quotes",
     ),
     (
         ("expected <block end>", "expected the node content"),
-        "this is not indented as what stands beside it",
-        "keys of one mapping, and the - of one list, stand in one column",
+        "this is not indented like its neighbours",
+        "align the keys of a mapping, and the - of a list, in one column",
     ),
 ]
-# a key or an item, indented with blanks of web pages and word processors, which are letters to YAML
+# a key or item that is indented with special blanks (of web pages, word processors): letters to YAML
 _INDENTED = re.compile(
     r"^ *+([\u00a0\u2000-\u200b\u202f\u3000])[^\S\n]*+(?:- |[\w-]++:(?:\s|$))", re.MULTILINE
 )
@@ -82,15 +82,15 @@ _INDENTED = re.compile(
 
 @dataclass(frozen=True)
 class Written:
-    """What a file says, and where."""
+    """The values of a file, and the place of each key."""
 
-    path: str  # what people are told of it where no key of it is meant
+    path: str  # place in errors that are about no key of the file
     values: Any
     root: yaml.Node | None = None
     file: str = ""
 
     def place(self, keys: Iterable[str] = ()) -> str:
-        """``file:line:column`` (from 1) of a key, or of the last one on the way to it that is there."""
+        """``file:line:column`` (from 1) of a key, or of the nearest key above it that exists."""
         mark, node, left = None, self.root, list(keys)
         while left:
             inner, used = None, 1
@@ -107,22 +107,22 @@ class Written:
 
 
 def read(path: str | Path) -> Written:
-    """What safe YAML says, in UTF-8 or with the mark of UTF-16.
+    """Read a file of safe YAML, in UTF-8, or in UTF-16 with a byte-order mark.
 
     Raises:
-        SettingsError: the file cannot be read, is too large, unfolds to more than ``MOST`` values, is
+        SettingsError: the file cannot be read, is too large, expands to more than ``MOST`` values, is
             no YAML, or gives a key twice; names file, line and column.
     """
     try:
         raw = Path(path).read_bytes()
     except OSError as error:
-        hint = f"paths are taken from {Path.cwd()}"
+        hint = f"paths are relative to {Path.cwd()}"
         raise SettingsError(
             f"cannot be read: {error.strerror}", where=str(path), hint=hint
         ) from None
     if len(raw) > LARGEST:
         raise SettingsError(
-            f"more than {LARGEST:,} bytes", where=str(path), hint="is it another file?"
+            f"more than {LARGEST:,} bytes", where=str(path), hint="check that it is the right file"
         )
     wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
@@ -134,14 +134,14 @@ def read(path: str | Path) -> Written:
         raise SettingsError(what, where=f"{path}:{line}", hint=hint) from None
     if odd := _INDENTED.search(text):
         line, column = text.count("\n", 0, odd.start()) + 1, odd.start(1) - odd.start() + 1
-        what = f"a no-break blank (U+{ord(odd[1]):04X}), which YAML takes for a letter"
-        raise SettingsError(what, where=f"{path}:{line}:{column}", hint="indent with blanks")
+        what = f"a special blank (U+{ord(odd[1]):04X}), which YAML reads as a letter"
+        raise SettingsError(what, where=f"{path}:{line}:{column}", hint="indent with plain blanks")
     root = None
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if root is not None and _size(root, {}) > MOST:
-            what = f"its aliases unfold to more than {MOST:,} values"
-            raise SettingsError(what, where=str(path), hint="write what is meant without * and &")
+            what = f"its aliases expand to more than {MOST:,} values"
+            raise SettingsError(what, where=str(path), hint="write the values without * and &")
         _refuse_traps(root, str(path), set())
         values = (
             None if root is None else yaml.constructor.SafeConstructor().construct_document(root)
@@ -149,15 +149,15 @@ def read(path: str | Path) -> Written:
     except yaml.YAMLError as error:
         raise _in_words(error, str(path)) from None
     except RecursionError:
-        raise SettingsError("too deep", where=str(path), hint="write it flatter") from None
-    except ValueError as error:  # no such day, a number of a mile
+        raise SettingsError("nested too deeply", where=str(path), hint="nest less") from None
+    except ValueError as error:  # a date that does not exist, a number with too many digits
         raise SettingsError(f"not YAML: {error}", where=str(path), hint="quote texts") from None
     return Written(str(path), values, root, str(path))
 
 
 def _in_words(error: yaml.YAMLError, path: str) -> SettingsError:
     if isinstance(error, yaml.reader.ReaderError):
-        what = f"the character {chr(error.character)!r} cannot stand in YAML"
+        what = f"the character {chr(error.character)!r} is not allowed in YAML"
         return SettingsError(what, where=path, hint="delete it")
     problem = getattr(error, "problem", None) or str(error)
     context = getattr(error, "context", None) or ""
@@ -177,8 +177,8 @@ def _in_words(error: yaml.YAMLError, path: str) -> SettingsError:
 
 
 def _refuse_traps(node: Any, path: str, seen: set[int]) -> None:
-    """SettingsError where YAML silently reads something else: of a key given twice the last value, of
-    012 ten, of 1:30 ninety.
+    """Raise SettingsError where YAML silently misreads: the last value of a key that is given twice,
+    012 as ten, 1:30 as ninety.
     """
     number = isinstance(node, yaml.ScalarNode) and node.tag.endswith((":int", ":float"))
     if number and re.fullmatch(r"[-+]?(?:0[0-9_]+|[0-9_]+(?::[0-9.]+)+)", node.value):
@@ -205,9 +205,9 @@ def _refuse_traps(node: Any, path: str, seen: set[int]) -> None:
 
 
 def _size(node: Any, known: dict[int, float]) -> float:
-    """How many values a node stands for, those of aliases each time."""
+    """The number of values of a node, with each alias expanded."""
     if id(node) not in known:
-        known[id(node)] = math.inf  # of one that holds itself
+        known[id(node)] = math.inf  # of a node that contains itself
         parts = node.value if isinstance(node.value, list) else []
         pairs = (part if isinstance(part, tuple) else (part,) for part in parts)
         known[id(node)] = 1 + sum(_size(one, known) for pair in pairs for one in pair)

@@ -1,8 +1,8 @@
 """The parts of an experiment file as typed objects; :mod:`papertune.study.experiment` puts them together.
 
-The JSON schemas in ``workflow/schemas/`` say the same to editors; a test keeps them in step.
+The JSON schemas in ``workflow/schemas/`` describe them to editors; a test keeps both equal.
 Fields marked :func:`cosmetic` never enter an identity: changing them reruns nothing. Fields marked
-:func:`added` enter one unless they are at their default: older results stay.
+:func:`added` enter one only when they differ from their default, so older results stay valid.
 """
 
 from papertune.study.settings.base import (

@@ -27,7 +27,7 @@ from papertune.errors import has_user, keys_in
 
 @dataclass(frozen=True)
 class Like:
-    """Of a text: it matches a pattern, and in an error stands in words what that is."""
+    """Require a text to match ``pattern``, which an error describes in ``words``."""
 
     pattern: re.Pattern[str]
     words: str
@@ -67,7 +67,7 @@ BatchSize = Literal["auto"] | Annotated[int, Field(ge=1)]  # rows; auto: what me
 
 def _each_once(seeds: list[int]) -> list[int]:
     if twice := [seed for place, seed in enumerate(seeds) if seed in seeds[:place]]:
-        raise ValueError(f"{twice[0]} is there twice, and would count as two runs")
+        raise ValueError(f"{twice[0]} is listed twice, and would count as two runs")
     return seeds
 
 
@@ -84,7 +84,7 @@ def _one_or_several(value: Any) -> Any:
     return value
 
 
-# one of a list is that one, and none is the default: each is written in one way in identities
+# a list of one is that name and an empty list the default, so identities have one spelling of each
 Writers = Annotated[str | list[str], BeforeValidator(_one_or_several)]
 
 
@@ -97,7 +97,7 @@ Place = tuple[int | str, ...]
 
 
 def _words_for_numbers(kind: Any, value: Any, at: Place) -> Iterator[tuple[Place, bool, str]]:
-    """Where a value of a field has true or false and a number is wanted, and which number."""
+    """Each place in a value with true or false for a number: place, value, the number's kind."""
     kinds = _alternatives(kind)
     if isinstance(value, bool):
         literal = {type(one) for k in kinds if get_origin(k) is Literal for one in get_args(k)}
@@ -124,8 +124,8 @@ def cosmetic(default: Any = ..., **how: Any) -> Any:
 
 
 def added(default: Any, **how: Any) -> Any:
-    """A field that came when results were already made: its default, which has to mean what was
-    done before, is in no identity."""
+    """A field that is newer than some results: its default, which must mean what was done before,
+    enters no identity."""
     return Field(default, json_schema_extra={"added": True}, **how)
 
 
@@ -135,13 +135,13 @@ class Settings(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False
     )
-    one_of: ClassVar[tuple[str, ...]] = ()  # of these fields exactly one has to be given
-    some_of: ClassVar[tuple[str, ...]] = ()  # of these fields at least one
+    one_of: ClassVar[tuple[str, ...]] = ()  # exactly one of these fields must be given
+    some_of: ClassVar[tuple[str, ...]] = ()  # at least one of these
 
     @model_validator(mode="before")
     @classmethod
     def _no_word_for_a_number(cls, values: Any) -> Any:
-        """Python takes true for 1, and YAML reads yes, no, on and off as true and false."""
+        """Reject true and false for a number: Python takes true for 1, and YAML reads yes as true."""
         if not isinstance(values, dict):
             return values
         wrong: list[InitErrorDetails] = []
@@ -163,11 +163,11 @@ class Settings(BaseModel):
     @field_validator("*")
     @classmethod
     def _without_secrets(cls, value: Any, info: ValidationInfo) -> Any:
-        """Settings stand in logs, identities and results, so addresses in them have no keys."""
+        """Reject addresses with keys: settings appear in logs, identities and results."""
         for text in value if isinstance(value, list) else [value]:
             if not isinstance(text, str) or (info.field_name == "query" and len(text.split()) > 1):
-                continue  # `?token=?x` stands in a query, too
-            # libraries take a user with blanks and quotes as well
+                continue  # a SPARQL query may contain `?token=?x`
+            # libraries also accept a user name with blanks and quotes
             if has_user(text) or "@" in urlsplit(text).netloc or keys_in(text):
                 what = "a user, password or key in an address would be sent, logged and kept"
                 raise ValueError(f"{what}; leave it out, and give keys in environment variables")
@@ -194,7 +194,7 @@ class Settings(BaseModel):
 
 
 def identity_of(value: Any) -> Any:
-    """What results depend on of settings, of data classes, of what holds such, as JSON values."""
+    """The identity of settings, data classes and containers of these, as JSON values."""
     if is_dataclass(value) and not isinstance(value, type):
         return {item.name: identity_of(getattr(value, item.name)) for item in fields(value)}
     if isinstance(value, Settings):

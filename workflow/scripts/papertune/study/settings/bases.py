@@ -14,35 +14,35 @@ Distribution = Annotated[
     str,
     Like(
         re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,100}[A-Za-z0-9])?$"),
-        "a distribution's name, as pip has it",
+        "a distribution's name, as pip spells it",
     ),
 ]
 
 
 class PackagePart(Settings):
-    """One part of a file that several packages carry."""
+    """One part of a GGUF file that is split over several packages."""
 
     name: Distribution = Field(description="distribution, as pip names it")
-    version: str = Field("", description="that of the package itself where it is empty")
-    file: str = Field(min_length=1, description="as the package's own record names it")
+    version: str = Field("", description="version of the distribution; empty: that of the package")
+    file: str = Field(min_length=1, description="path of the part, as in the package's RECORD")
 
 
 class Packaged(Settings):
     """A GGUF file in an installed Python package, whose code is never run.
 
-    One ``file`` of it, or ``parts`` of one that are joined in their order. Licences are looked for
-    in the package that ``name`` says, then in those of the parts.
+    Either one ``file``, or ``parts`` that are joined in order. Licences are searched for in the
+    package ``name``, then in those of the parts.
     """
 
     one_of = ("file", "parts")
     name: Distribution = Field(description="distribution, as pip names it")
-    version: str = Field(min_length=1, description="exactly this one")
-    file: str = Field("", description="the GGUF file, as the package's own record names it")
-    parts: list[PackagePart] = Field([], description="its parts in order, where it is cut up")
+    version: str = Field(min_length=1, description="the exact version of the package")
+    file: str = Field("", description="path of the GGUF file, as in the package's RECORD")
+    parts: list[PackagePart] = Field([], description="parts of a split GGUF file, in order")
 
     @property
     def pieces(self) -> list[PackagePart]:
-        """The parts with their versions; the file itself as the only one."""
+        """The parts with their versions; a whole file is the only part."""
         whole = [PackagePart(name=self.name, file=self.file)] if self.file else self.parts
         return [one.model_copy(update={"version": one.version or self.version}) for one in whole]
 
@@ -61,30 +61,27 @@ class Base(Settings):
     hub: OnHubOrNone = Field("", description="the base's id on the Hub; needs a revision")
     revision: CommitOrNone = Field(
         "",
-        description=(
-            "commit of the model on the Hub, 40 hex digits; empty for a local folder or a "
-            "name that needs none"
-        ),
+        description="commit of the base on the Hub, 40 hex digits; required with hub, else empty",
     )
     path: str = Field("", description="folder of a base on disk")
     gguf: str = added(
-        "", description="a file of llama.cpp's or Ollama's; a model folder is made of it"
+        "", description="a GGUF file (llama.cpp, Ollama), converted to a model folder"
     )
-    package: Packaged | None = added(None, description="a Python package that has such a file")
+    package: Packaged | None = added(None, description="a Python package with a GGUF file")
     pretrain: Pretraining | None = Field(
         None, description="a base that is pre-trained here from scratch; null: none"
     )
 
     @property
     def origin(self) -> str:
-        """What it is, whatever its name in the experiment."""
+        """Its Hub id, folder, file or package, independent of its name in the experiment."""
         packed = f"{self.package.name} {self.package.version}" if self.package else ""
         told = (self.hub, self.path, Path(self.gguf).name, packed)
         return next(filter(None, told), "pre-trained in this experiment")
 
     @property
     def made(self) -> str:
-        """The name under which a model folder is made of a GGUF file, ``name/key``; else empty."""
+        """``name/key`` of the model folder that is made from a GGUF file; else empty."""
         if self.package:
             what: Any = [[one.name, one.version, one.file] for one in self.package.pieces]
             name = f"{self.package.name}-{self.package.version}"

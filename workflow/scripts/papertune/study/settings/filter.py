@@ -9,14 +9,14 @@ from papertune.study.settings.base import Commit, Name, OnHub, Settings, Writers
 
 
 class UnrelatedRows(Settings):
-    """Questions in rows of a table, none of which is the study's."""
+    """Unrelated questions in the rows of a table."""
 
-    column: str = Field("question", min_length=1, description="the column that has the questions")
+    column: str = Field("question", min_length=1, description="column of the questions")
     group: str = Field(
-        "", description="column whose equal values hang together; each row by itself where empty"
+        "", description="column of groups that stay in one fold; empty: each row is a group"
     )
-    where: dict[str, str | int | float | bool] = Field({}, description="column → value of rows")
-    limit: int | None = Field(None, ge=1, description="questions, from the beginning of the table")
+    where: dict[str, str | int | float | bool] = Field({}, description="row filter: column → value")
+    limit: int | None = Field(None, ge=1, description="questions, first rows first; null: all")
 
 
 class UnrelatedTable(UnrelatedRows):
@@ -29,18 +29,18 @@ class UnrelatedTable(UnrelatedRows):
 
     @property
     def file(self) -> Path:
-        """Where it lies."""
+        """Path of the table."""
         return Path(self.path)
 
 
 class UnrelatedDataset(UnrelatedRows):
-    """A data set of the Hugging Face Hub."""
+    """A dataset on the Hugging Face Hub."""
 
     kind: Literal["hub_dataset"]
-    dataset: OnHub = Field(description="the data set on the Hub, owner/name")
+    dataset: OnHub = Field(description="the dataset on the Hub, owner/name")
     revision: Commit = Field(description="a commit, 40 hex digits")
-    config: str = Field("", description="configuration of the data set; empty: its default")
-    split: str = Field("train", description="split of the data set that is read")
+    config: str = Field("", description="configuration of the dataset; empty: its default")
+    split: str = Field("train", description="split of the dataset that is read")
 
 
 class UnrelatedStudy(Settings):
@@ -62,20 +62,20 @@ Unrelated = Annotated[
 
 
 class QuestionFilter(Settings):
-    """What it is learned from, and how sure it has to be."""
+    """The questions that train the filter, and the precision that it has to reach."""
 
-    fewest: ClassVar[int] = 10  # documents of each side; of fewer nothing can be told
+    fewest: ClassVar[int] = 10  # documents of each class; fewer are too few to measure anything
 
     questions: Writers = Field(
-        "", description="generators whose questions are the study's; those of dataset where empty"
+        "", description="generators of the study's questions; empty: those of dataset"
     )
-    against: Unrelated = Field(description="questions that are none of the study's")
+    against: Unrelated = Field(description="the unrelated questions")
     precision: float = Field(
-        0.95, gt=0, le=1, description="wanted share of the study's among questions that pass"
+        0.95, gt=0, le=1, description="precision to reach: share of the study's among what passes"
     )
-    folds: int = Field(5, ge=2, le=10, description="of cross-validation, by documents")
+    folds: int = Field(5, ge=2, le=10, description="folds of the cross-validation, by document")
 
     @property
     def documents(self) -> int:
-        """How many each side needs, so that each fold of a fold's rest has some of both."""
+        """Documents that each class needs, so that every fold, inner ones too, has both classes."""
         return max(self.fewest, 2 * self.folds)

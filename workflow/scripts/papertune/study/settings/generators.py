@@ -1,4 +1,4 @@
-"""Who writes pairs, and how: rules, the source itself, and language models behind a backend.
+"""Settings of generators: rules, the source itself, and language models behind a backend.
 
 The union is the only registry. A new generator is a class of settings that names its backend's class.
 """
@@ -17,41 +17,39 @@ from papertune.study.settings.servers import ServerSettings
 class Decoding(Settings):
     """How a generator's model writes. Temperature 0 is greedy."""
 
-    temperature: float = Field(0.0, ge=0, description="of sampling; 0 is greedy decoding")
+    temperature: float = Field(0.0, ge=0, description="sampling temperature; 0: greedy decoding")
     top_p: float = Field(
         1.0,
         gt=0,
         le=1,
-        description=(
-            "the next token is drawn from the likeliest ones that have this probability together"
-        ),
+        description="nucleus sampling: draw from the likeliest tokens with this total probability",
     )
     max_new_tokens: int = Field(
         512, ge=1, description="most tokens that are written, thoughts included"
     )
-    seed: int = Field(1, description="seed of what is drawn")
+    seed: int = Field(1, description="seed of the sampling")
     stop: list[Annotated[str, Field(min_length=1)]] = added(
-        [], description="texts: what is written ends before the first of them"
+        [], description="stop sequences: the output ends before the first of them"
     )
     repetition_penalty: float = added(
-        1.0, ge=1, le=10, description="divides the scores of tokens that it has written already"
+        1.0, ge=1, le=10, description="lowers the logits of tokens already written; 1: no penalty"
     )
 
 
 class GeneratorSettings(Settings):
-    """What every backend has: a label, how many pairs it is to write per document."""
+    """What all generators have: a label, and the number of pairs per document."""
 
-    opened_as: ClassVar[str]  # a module and its :class:`papertune.generators.backends.Backend`
+    opened_as: ClassVar[str]  # module:class of its :class:`papertune.generators.backends.Backend`
     has_folder: ClassVar[bool] = False  # its model is a folder here, not a name that a server knows
     label: str = cosmetic("", description="name in tables and figures; empty: made from the key")
     pairs: int = Field(3, ge=1, description="pairs asked for per document")
 
     def base_in(self, bases: Mapping[str, Base]) -> str:
-        """The base of an experiment that its model is; empty where it is none."""
+        """The name in ``bases`` of the base that its model is; empty if it is none of them."""
         return ""
 
     def with_base(self, bases: Mapping[str, Base]) -> Self:
-        """The same with what the base is in the place of its name."""
+        """These settings with the base's origin and revision in place of its name."""
         return self
 
 
@@ -79,16 +77,16 @@ class PromptedGenerator(GeneratorSettings):
     model: str = Field(description="the model that writes")
     prompt: str = Field(description="path of a prompt template")
     decoding: Decoding = Field(Decoding(), description="how the model's tokens are chosen")
-    attempts: int = Field(2, ge=1, description="at a document, before it is given up")
+    attempts: int = Field(2, ge=1, description="attempts at a document before it is given up")
     candidates: int = added(
-        1, ge=1, le=100, description="texts per attempt, of which the best pairs are kept"
+        1, ge=1, le=100, description="texts per attempt; the best pairs in them are kept"
     )
     grounding: float = Field(
-        0.5, ge=0, le=1, description="share of an answer's content words that the text must have"
+        0.5, ge=0, le=1, description="least share of an answer's content words found in the text"
     )
 
     follow_ups: bool = added(
-        False, description="its pairs about a document are the turns of one conversation"
+        False, description="the pairs about a document are the turns of one conversation"
     )
 
     @model_validator(mode="after")
@@ -105,12 +103,12 @@ class PromptedGenerator(GeneratorSettings):
         """See :meth:`GeneratorSettings.with_base`.
 
         Raises:
-            ValueError: a revision stands beside its name.
+            ValueError: ``revision`` is given beside the name of a base.
         """
         if not (name := self.base_in(bases)):
             return self
         if getattr(self, "revision", ""):
-            said = f"{name!r} is a base of this experiment, which says its revision itself"
+            said = f"{name!r} is a base of this experiment and has its own revision"
             raise ValueError(f"revision: {said}; leave it out here")
         base = bases[name]
         return self.model_copy(update={"model": base.origin, "revision": base.revision})
@@ -119,8 +117,7 @@ class PromptedGenerator(GeneratorSettings):
 class TransformersGenerator(PromptedGenerator):
     """A model on this machine.
 
-    ``model`` is a base of the experiment by its name, else a Hub id (then ``revision``, 40 hex digits)
-    or a folder.
+    ``model`` is the name of a base of the experiment, else a Hub id (with ``revision``) or a folder.
     """
 
     opened_as: ClassVar[str] = "papertune.generators.transformers_backend:TransformersBackend"
@@ -128,31 +125,25 @@ class TransformersGenerator(PromptedGenerator):
     backend: Literal["transformers"]
     revision: CommitOrNone = Field(
         "",
-        description=(
-            "commit of the model on the Hub, 40 hex digits; empty for a local folder or a "
-            "name that needs none"
-        ),
+        description="commit of a model of the Hub, 40 hex digits; empty for any other model",
     )
     batch_size: BatchSize = cosmetic(
-        "auto", description="documents that are asked about at once; auto: what memory holds"
+        "auto", description="documents per batch; auto: as many as memory holds"
     )
 
 
 class OpenAIGenerator(PromptedGenerator, ServerSettings):
-    """An OpenAI-compatible server such as vLLM or Ollama: one that runs, or one that the job starts.
+    """An OpenAI-compatible server such as vLLM or Ollama: a running one, or one that the job starts.
 
-    With ``$model`` in the command line, ``model`` is a Hub id (then ``revision``) or a folder, and its
-    prompts are made here; else it is a name that the server knows.
+    With ``$model`` in the command line, ``model`` is a Hub id (with ``revision``) or a folder, and
+    prompts are rendered here; else it is a name that the server knows.
     """
 
     one_of: ClassVar[tuple[str, ...]] = ("url", "serve")
     backend: Literal["openai"]
     revision: CommitOrNone = added(
         "",
-        description=(
-            "commit of the model on the Hub, 40 hex digits; empty for a local folder or a "
-            "name that needs none"
-        ),
+        description="commit of a model of the Hub, 40 hex digits; empty for any other model",
     )
 
     @property
@@ -162,12 +153,12 @@ class OpenAIGenerator(PromptedGenerator, ServerSettings):
 
     @property
     def batch_size(self) -> int:
-        """Prompts that are made at once, a few of them."""
+        """Prompts per batch: as many as there are requests at once."""
         return self.concurrency
 
     @property
     def opened_as(self) -> str:  # type: ignore[override]
-        """Chats with a server of its own models, or completes prompts with a model of a folder."""
+        """Its backend: completions of prompts where the server is given a folder, else chat."""
         kind = "served_backend:ServedBackend" if self.has_folder else "openai_backend:OpenAIBackend"
         return f"papertune.generators.{kind}"
 
@@ -175,7 +166,7 @@ class OpenAIGenerator(PromptedGenerator, ServerSettings):
 class Records(Settings):
     """Datasets as files of user and assistant records, which ``snakemake records`` writes."""
 
-    size: int = Field(5000, ge=1, description="records of a file, at most")
+    size: int = Field(5000, ge=1, description="most records per file")
 
 
 Generator = Annotated[

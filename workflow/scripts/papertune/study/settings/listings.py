@@ -1,4 +1,4 @@
-"""Settings of sources that are read page by page or file by file, and what all sources say."""
+"""Settings of sources that are read page by page or file by file, and what all sources share."""
 
 import codecs
 import re
@@ -23,49 +23,49 @@ Stream = Annotated[
 
 
 class ListedSource(Settings):
-    """What every kind of source says of itself: who lists it, and what its documents have.
+    """What all sources share: who lists them, and what their documents come with.
 
-    ``lister`` is a module and its function ``(session, source, year, *, refresh)`` that yields a
-    Document for what it takes and a Rejection for what it does not. Where ``rows`` is set it is
-    ``(source, year)`` instead and gives where each row of a file stands, its year, and what it is;
-    year 0 asks for all where documents have no years.
+    ``lister`` is a module and its function ``(session, source, year, *, refresh)``, which yields a
+    Document or a Rejection for each item. Where ``rows`` is set, it is ``(source, year)`` instead
+    and yields the place, year and item of each row of a file; year 0 means all rows where documents
+    have no years.
     """
 
     kind: str
     lister: ClassVar[str]
     rows: ClassVar[bool] = False
-    # files that are looked at whenever a run is planned, so that it sees their new rows by itself;
-    # everything else is listed once, and again by `snakemake refresh`
+    # files that are read whenever a run is planned, so that new rows are noticed; other sources are
+    # listed once, and again by `snakemake refresh`
     watched: ClassVar[bool] = False
 
-    # a module and its function ``(source, year)`` that says whether what a person brings is there, by a
-    # look at its beginning; not needed for rows that are watched
+    # a module and its function ``(source, year)`` that checks the beginning of the files that a
+    # person supplies; not needed for rows that are watched
     looker: ClassVar[str] = ""
 
-    with_texts: ClassVar[bool] = False  # documents are listed with them: no page is fetched
+    with_texts: ClassVar[bool] = False  # documents are listed with texts: no page is fetched
     voted: ClassVar[bool] = False
     in_folders: ClassVar[bool] = False  # a document's category is its folder
-    undated: ClassVar[Literal["needed", "none", "either"]] = "needed"  # `years` where none is said
+    undated: ClassVar[Literal["needed", "none", "either"]] = "needed"  # `years` if no setting tells
 
     @property
     def years(self) -> Literal["needed", "none", "either"]:
-        """Whether documents are split by year: they must be, cannot be, or as one likes."""
+        """Whether a split by year is required (needed), impossible (none) or optional (either)."""
         said = "{year}" in getattr(self, "path", "") or self._has_column("year")
         return "needed" if said else self.undated
 
     @property
     def has_scores(self) -> bool:
-        """Whether documents come with a score: votes of readers, or a column of one's own."""
+        """Whether documents come with a score: votes of readers, or a column."""
         return self.voted or self._has_column("score")
 
     @property
     def has_categories(self) -> bool:
-        """Whether documents come with a category: the folder that they lie in, or a column."""
+        """Whether documents come with a category: their folder, or a column."""
         return self.in_folders or self._has_column("category")
 
     def server(self, part: Part) -> str:
-        """The server that lists a year or part, ``https://en.wikipedia.org/``; empty where none does,
-        or none can be told from the settings alone.
+        """Address of the server that lists a year or part, such as ``https://en.wikipedia.org/``;
+        empty if there is none or the settings do not tell it.
         """
         own = {name: str(getattr(self, name)) for name in type(self).model_fields}
         url = own.get("url", "")  # the demo's is no setting: its jobs serve it themselves
@@ -80,7 +80,7 @@ class ListedSource(Settings):
         return self._has_column("check")
 
     def brought(self) -> str:
-        """What a person brings, and what it has to be; empty where nobody brings anything."""
+        """The files that a person has to supply, in words; empty if none."""
         return ""
 
     def _has_column(self, name: str) -> bool:
@@ -98,10 +98,10 @@ class DemoSource(ListedSource):
     lister = "papertune.collect.listings.dblp:list_documents"
     url: ClassVar[str] = "http://index.papertune.example/db/conf/pt/pt{year}.html"
     kind: Literal["demo"]
-    seed: int = Field(1, description="seed of the papers that are made up")
+    seed: int = Field(1, description="seed of the generated papers")
     papers_per_year: int = Field(
-        12, ge=1, le=40, description="papers of each year that the demo venue has"
-    )  # names of its papers are set aside for each year
+        12, ge=1, le=40, description="papers of the demo venue per year"
+    )  # each year has its own supply of names
 
 
 class DblpSource(ListedSource):
@@ -134,7 +134,7 @@ class PmlrSource(ListedSource):
 
 def _known_encoding(name: str) -> str:
     with suppress(LookupError, UnicodeError):
-        "".encode(name or "utf-8")  # others than those of text are codecs, too
+        "".encode(name or "utf-8")  # fails for codecs that are no text encodings
         return name and codecs.lookup(name).name
     raise ValueError(
         f"no encoding is called {name!r}; windows-1252, gb18030 and shift_jis are some"
@@ -142,12 +142,12 @@ def _known_encoding(name: str) -> str:
 
 
 Encoding = Annotated[str, AfterValidator(_known_encoding)]
-OF_TEXT = "of a text that is not in UTF-8: windows-1252, gb18030, shift_jis"
+OF_TEXT = "encoding of the file if it is not UTF-8: windows-1252, gb18030, shift_jis"
 
 
 class PaperColumns(Settings):
-    """Which column of papers is what, where a file does not call it so itself; those that exports of
-    reference managers and databases usually have are known.
+    """Columns of a table of papers. The usual names in exports of reference managers and databases
+    are known; give other names here.
     """
 
     title: str = added("", description="column of the title; empty: known by its usual names")
@@ -155,13 +155,13 @@ class PaperColumns(Settings):
         "", description="column of the paper's address; empty: known by its usual names"
     )
     doi: str = added("", description="column of the DOI; empty: known by its usual names")
-    year: str = added("", description="a year or a date")
+    year: str = added("", description="column of the year or date; empty: known by its usual names")
     abstract: str = added("", description="column of the abstract; empty: known by its usual names")
     category: str = Field("", description="column of the category; empty: known by its usual names")
 
 
 class FilesSource(ListedSource):
-    """Local tables of papers; ``{year}`` in the path stands for the year, if it is there."""
+    """Local tables of papers; ``{year}`` in the path, if any, stands for the year."""
 
     lister = "papertune.collect.listings.files:read"
     rows = True
@@ -174,7 +174,7 @@ class FilesSource(ListedSource):
 
     @property
     def years(self) -> Literal["needed", "none", "either"]:
-        """See :attr:`ListedSource.years`: a column of years can be there without being used."""
+        """See :attr:`ListedSource.years`: a column of years may stay unused."""
         return "needed" if "{year}" in self.path else "either"
 
     def brought(self) -> str:
@@ -227,7 +227,7 @@ class AclXmlSource(ListedSource):
     )
 
     def brought(self) -> str:
-        """See :meth:`ListedSource.brought`; a url is asked."""
+        """See :meth:`ListedSource.brought`; nothing where ``path`` is a url."""
         where = "https://github.com/acl-org/acl-anthology"
         return (
             "" if "://" in self.path else f"an XML file of the Anthology, from data/xml/ of {where}"
@@ -251,7 +251,7 @@ class AclSource(ListedSource):
 
 
 class BibtexSource(ListedSource):
-    """BibTeX files; ``{year}`` in a path stands for the year, if it is there."""
+    """BibTeX files; ``{year}`` in a path, if any, stands for the year."""
 
     lister = "papertune.collect.listings.bibtex:read"
     rows = True
@@ -268,8 +268,8 @@ class BibtexSource(ListedSource):
 
 
 class PdfsSource(ListedSource):
-    """A folder of PDFs, or a glob; ``{year}`` in the path is the year, without it there is none. A
-    document's category is the folder that it, or its folder, lies in below that path.
+    """A folder of PDFs, or a glob; ``{year}`` in the path is the year, else documents have none. A
+    document's category is the first folder below that path.
     """
 
     lister = "papertune.collect.listings.pdf_folder:list_documents"
@@ -281,9 +281,9 @@ class PdfsSource(ListedSource):
     part: Literal["whole", "abstract"] = Field(
         "whole", description="the text that is kept of each PDF: the whole, or its abstract"
     )
-    max_pages: int = Field(60, ge=1, description="longer files are rejected")
-    max_megabytes: float = Field(50.0, gt=0, description="larger files are rejected")
-    max_seconds: float = cosmetic(60.0, gt=0, description="of reading one file")
+    max_pages: int = Field(60, ge=1, description="pages of a file; longer files are rejected")
+    max_megabytes: float = Field(50.0, gt=0, description="MB of a file; larger files are rejected")
+    max_seconds: float = cosmetic(60.0, gt=0, description="seconds to read a file before rejection")
 
     def brought(self) -> str:
         """See :meth:`ListedSource.brought`."""

@@ -1,4 +1,4 @@
-"""Settings of models and of their bases, and how both are trained."""
+"""Settings of models, and of the training of models and bases."""
 
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -33,9 +33,9 @@ else:
 
 HowMany = Literal["equal", "all"]
 Asked = Literal["prompt", "question", "chat"]
-# the form in which a model is asked → the plainest variant that is asked so
+# form in which a model is asked → the plainest variant of training examples in this form
 ASKED: dict[Asked, str] = {"prompt": "prompt_qa", "question": "qa", "chat": "chat"}
-# of a baseline that is made by itself: base and form; other names have no dot
+# an automatic baseline is named after its base and form, base.form; other names have no dot
 MODEL_NAME = rf"{NAME[:-1]}(?:\.(?:{'|'.join(ASKED)}))?$"
 ModelName = Annotated[str, Like(re.compile(MODEL_NAME), NAMED)]
 
@@ -46,26 +46,28 @@ class Training(Settings):
     """Hyperparameters of one run; every method and pre-training use the same ones."""
 
     epochs: float = Field(3.0, gt=0, description="passes over the training examples")
-    max_steps: int = Field(-1, description="stops earlier or later than epochs if positive")
-    batch_size: int = Field(8, ge=1, description="examples per device and step")
-    accumulation: int = Field(1, ge=1, description="steps per optimiser update")
+    max_steps: int = Field(-1, description="number of updates, in place of epochs; -1 or 0: unused")
+    batch_size: int = Field(8, ge=1, description="examples per batch, over all devices")
+    accumulation: int = Field(1, ge=1, description="batches per optimiser update")
     learning_rate: float = Field(5e-5, gt=0, description="peak learning rate of the optimiser")
     optimizer: Literal[
         "adamw", "adamw_8bit", "paged_adamw_8bit", "paged_adamw_32bit", "adafactor", "sgd"
-    ] = added("adamw", description="8 bit: of bitsandbytes; paged: on a GPU")
+    ] = added("adamw", description="optimiser; 8-bit, paged: of bitsandbytes, paged on a GPU only")
     schedule: Literal["linear", "cosine", "constant", "constant_with_warmup"] = Field(
-        "linear", description="how the learning rate goes on after the warm-up"
+        "linear", description="learning-rate schedule after warm-up; constant: without warm-up"
     )
-    warmup: float = Field(0.0, ge=0, description="fraction of the updates; from 1 on their number")
+    warmup: float = Field(
+        0.0, ge=0, description="warm-up: a fraction of the updates, or their number from 1 on"
+    )
     weight_decay: float = Field(
         0.0, ge=0, description="decoupled weight decay, of matrices only; 0: none"
     )
     betas: tuple[Beta, Beta] = Field(
-        (0.9, 0.999), description="AdamW's decay rates of the moments' averages"
+        (0.9, 0.999), description="AdamW's decay rates of the moment estimates"
     )
-    clip: float = Field(1.0, gt=0, description="largest gradient norm")
+    clip: float = Field(1.0, gt=0, description="gradients are clipped to this norm")
     max_length: int = Field(
-        1024, ge=8, description="tokens; of a longer example the context loses its end"
+        1024, ge=8, description="most tokens of an example; the end of a longer context is cut"
     )
     order: Literal["shuffled", "given"] = Field(
         "shuffled",
@@ -73,39 +75,41 @@ class Training(Settings):
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto",
-        description="of the computation; auto: bf16 where the device is faster in it, else fp32",
+        description="numeric precision; auto: bf16 where the device is faster in it, else fp32",
     )
-    gradient_checkpointing: bool = cosmetic(False, description="less memory and more time")
+    gradient_checkpointing: bool = cosmetic(False, description="saves memory and takes more time")
     compile: Literal["auto"] | bool = cosmetic(
-        "auto", description="layers are compiled first: auto in long runs of all weights on a GPU"
+        "auto", description="compile layers first; auto: in long runs of all weights on a GPU"
     )
     evaluations: int = Field(10, ge=1, description="validations per run, evenly spaced")
-    patience: int | None = Field(None, ge=1, description="validations without gain, then it stops")
+    patience: int | None = Field(
+        None, ge=1, description="early stopping after so many validations without gain; null: none"
+    )
     best_by: Literal[
         "validation_loss", "similarity", "bleu", "corpus_bleu", "rouge_l", "token_f1",
         "exact_match", "teacher_forced_bleu",
     ] | Annotated[str, Field(pattern=rf"^similarity@{NAME[1:]}")] = added(
-        "validation_loss", description="chooses the best checkpoint; patience waits for it"
+        "validation_loss", description="criterion of the best checkpoint and of patience"
     )  # fmt: skip
     best_sample: int = added(
-        64, ge=1, description="validation pairs that are answered for it, where it is a metric"
+        64, ge=1, description="validation pairs answered per validation, if best_by is a metric"
     )
-    best_new_tokens: int = added(64, ge=1, description="most tokens of such an answer")
+    best_new_tokens: int = added(64, ge=1, description="most tokens of an answer for best_by")
     find_batch: bool = cosmetic(
-        True, description="compute less of an update at once where memory does not hold it"
+        True, description="compute an update in smaller parts where memory runs out"
     )
     divergence: float | None = cosmetic(
-        3.0, gt=1, description="fail where the loss stays above so many times its beginning"
+        3.0, gt=1, description="fail above this multiple of the untrained model's loss; null: never"
     )
 
     @property
     def judge(self) -> str | None:
-        """The name of the embedder that chooses the checkpoint, empty for the first; None for none."""
+        """Name of the embedder that chooses the checkpoint; empty: the first one, None: none."""
         own, _, name = self.best_by.partition("@")
         return name if own == "similarity" else None
 
     def identity(self) -> dict[str, Any]:
-        """Without what has no effect beside the other settings."""
+        """The identity without settings that others make ineffective."""
         unused = {
             "epochs": self.max_steps > 0,
             "warmup": self.schedule == "constant",
@@ -114,7 +118,7 @@ class Training(Settings):
             "best_new_tokens": self.best_by in ("validation_loss", "teacher_forced_bleu"),
         }
         values = {k: value for k, value in super().identity().items() if not unused.get(k)}
-        # which embedder that is, the recipe says: its name here is a label
+        # the recipe has the embedder itself; its name here is a label
         return values | ({} if self.judge is None else {"best_by": "similarity"})
 
     @field_validator("warmup")
@@ -126,7 +130,7 @@ class Training(Settings):
 
 
 class ExampleForm(Settings):
-    """A dataset variant: which texts pairs become, what the loss counts, how batches are packed.
+    """A dataset variant: how pairs become texts, which tokens the loss counts, how rows are packed.
 
     ``prompt_qa``: the experiment's prompt, then the answer. ``qa``: the question alone, then the
     answer. ``answer``: the answer as a text of its own. ``separate``: question and answer as two
@@ -149,11 +153,11 @@ class ExampleForm(Settings):
         description="whole: the examples of a batch share rows, each with attention of its own; "
         "blocks: the texts are joined and cut into blocks, which then are the examples",
     )
-    length: int | None = Field(None, ge=8, description="of a row or block; else max_length")
+    length: int | None = Field(None, ge=8, description="tokens per row or block; null: max_length")
 
     @property
     def asked(self) -> Asked:
-        """The form in which a model is asked: that of training, else that of its base."""
+        """The form in which a model is asked: that of its training, else the prompt."""
         return next(
             (form for form, plainest in ASKED.items() if plainest == self.variant), "prompt"
         )
@@ -161,7 +165,7 @@ class ExampleForm(Settings):
     @model_validator(mode="after")
     def _length_of_something(self) -> Self:
         if self.length is not None and self.packing == "none":
-            raise ValueError("length is of packed rows or blocks; set packing: whole or blocks")
+            raise ValueError("length is for packed rows or blocks; set packing to whole or blocks")
         return self
 
 
@@ -189,36 +193,37 @@ class Lora(Settings):
         try:
             re.compile(targets if isinstance(targets, str) else "")
         except re.error as error:
-            raise ValueError(f"no pattern ({error}); write a list of names: [q_proj]") from None
+            said = f"not a regular expression ({error}); for names, write a list: [q_proj]"
+            raise ValueError(said) from None
         return targets
 
 
 class Quantization(Settings):
-    """How ``qlora`` holds the weights of the base, in 4 bit (Dettmers et al. 2023)."""
+    """4-bit quantization of the base's weights for ``qlora`` (Dettmers et al. 2023)."""
 
     type: Literal["nf4", "fp4"] = Field(
         "nf4", description="data type of 4-bit weights: normal float (nf4) or float (fp4)"
     )
-    double: bool = Field(True, description="the quantisation's own constants are quantised too")
+    double: bool = Field(True, description="quantize the quantization constants, too")
 
 
 class Freeze(Settings):
-    """What of the base stays as it is: layers of the decoder, counted from 0, or named modules."""
+    """The frozen part of the base: layers of the decoder, counted from 0, or named modules."""
 
     some_of = ("first", "last", "layers", "modules")
-    first: int = Field(0, ge=0, description="so many layers nearest to the input")
-    last: int = Field(0, ge=0, description="so many layers nearest to the output")
-    layers: list[Annotated[int, Field(ge=0)]] = Field([], description="single layers by number")
-    modules: list[str] = Field([], description="modules by name, with all that they hold")
+    first: int = Field(0, ge=0, description="number of frozen layers nearest to the input")
+    last: int = Field(0, ge=0, description="number of frozen layers nearest to the output")
+    layers: list[Annotated[int, Field(ge=0)]] = Field([], description="frozen layers by number")
+    modules: list[str] = Field([], description="frozen modules by name, with their submodules")
 
 
 class Subset(Settings):
     """Which training documents' pairs are used; a document's pairs stay together."""
 
     one_of = ("top", "first", "fraction")
-    top: int | None = Field(None, ge=1, description="so many documents of the highest score")
-    first: int | None = Field(None, ge=1, description="so many, in the order of the pairs")
-    fraction: float | None = Field(None, gt=0, lt=1, description="share, by hash of the document")
+    top: int | None = Field(None, ge=1, description="number of documents, highest scores first")
+    first: int | None = Field(None, ge=1, description="number of documents, in the order of pairs")
+    fraction: float | None = Field(None, gt=0, lt=1, description="share of documents, by id hash")
 
 
 PARTS = tuple(dict.fromkeys(part for method in METHODS.values() for part in method.uses))
@@ -227,19 +232,21 @@ PARTS = tuple(dict.fromkeys(part for method in METHODS.values() for part in meth
 class Model(Settings):
     """A named (base, method, hyperparameters, dataset). ``training`` overrides the experiment's.
 
-    ``sweep`` is resolved before (:mod:`papertune.study.settings.notation`) and empty by then.
+    ``sweep`` is resolved earlier (:mod:`papertune.study.settings.notation`) and empty here.
     """
 
     model_config = ConfigDict(json_schema_extra=_base_and_method_or_after)
 
     label: str = cosmetic("", description="name in tables and figures; empty: made from the key")
-    after: str = Field("", description="the model that this one is a change of")
+    after: str = Field("", description="the model whose settings this one inherits and changes")
     base: Name = Field(description="a name in bases")
     method: MethodName = Field(description="how the base is adapted; baseline trains nothing")
     dataset: Writers = Field(
-        "", description="a generator, or several; the experiment's dataset where it is empty"
+        "", description="one or several generators; empty: the experiment's dataset"
     )
-    union: HowMany | None = added(None, description="the experiment's union where it is null")
+    union: HowMany | None = added(
+        None, description="pairs of each of several generators; null: the experiment's union"
+    )
     subset: Subset | None = Field(
         None, description="which of the training documents' pairs train; null: all"
     )
@@ -249,13 +256,13 @@ class Model(Settings):
     )
     lora: Lora = Field(Lora(), description="settings of the low-rank adapters, of lora and qlora")
     quantization: Quantization = Field(
-        Quantization(), description="how the base is quantised to 4 bit, of qlora"
+        Quantization(), description="4-bit quantization of the base, of qlora"
     )
     freeze: Freeze | None = Field(
-        None, description="what of the base stays as it is; null: nothing"
+        None, description="the frozen part of the base, of freeze; null: none"
     )
     sweep: dict[str, list[Any]] = Field({}, description="key → values; a model per combination")
-    seeds: Seeds = Field([], description="the experiment's seeds where it is empty")
+    seeds: Seeds = Field([], description="seeds of its repetitions; empty: the experiment's")
 
     @field_serializer("training")
     def _own(self, training: Training) -> dict[str, Any]:

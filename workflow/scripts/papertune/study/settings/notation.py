@@ -28,7 +28,7 @@ from papertune.study.settings.models import PARTS, Model
 
 Values = dict[str, Any]
 Origins = dict[str, dict[str, str]]  # model → its key → that key as the user wrote it
-Made = dict[str, tuple[Any, dict[str, str]]]  # model → its values, and its part of the above
+Made = dict[str, tuple[Any, dict[str, str]]]  # model → its values, and its entry of Origins
 
 NESTED: dict[str, type[Settings]] = {
     name: kind
@@ -41,14 +41,14 @@ SWEPT = [
     key for key in Model.model_fields if key not in {"label", "after", "sweep", "seeds", *NESTED}
 ]
 SWEPT += [f"{part}.{key}" for part, kind in NESTED.items() for key in kind.model_fields]
-SHORT = {"training.learning_rate": "", "lora.rank": "r"}  # other keys stand there by their own name
-OWN = {"label", "sweep", "after"}  # what a trial does not take over from the one before
+SHORT = {"training.learning_rate": "", "lora.rank": "r"}  # in names; other keys are not abbreviated
+OWN = {"label", "sweep", "after"}  # keys that a trial does not inherit
 MOST = 200  # models of one sweep
 SHOWN = 12  # names that an error lists
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A question after the most similar known name, or nothing."""
+    """``" (did you mean 'name'?)"`` with the most similar known name; empty if none is similar."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
@@ -69,8 +69,8 @@ def expand(models: Mapping[str, Any]) -> tuple[Values, Origins]:
             for own in resolved[one]:
                 if own in made:
                     first, again = sorted((one, _origin(own, resolved)), key=[*models].index)
-                    twice = f"models.{again}: makes another model {own!r}"
-                    raise ValueError(f"{twice}; models.{first} makes one")
+                    twice = f"models.{again}: makes a model {own!r}, as models.{first} does"
+                    raise ValueError(f"{twice}; rename one of them")
             made |= resolved[one]
     written = [item for name in models for item in resolved[name].items()]
     return {own: one for own, (one, _) in written}, {own: keys for own, (_, keys) in written}
@@ -93,9 +93,9 @@ def _origin(made: str, resolved: Mapping[str, Made]) -> str:
 
 
 def _in_turn(name: str, models: Mapping[str, Any], resolved: Mapping[str, Made]) -> Iterator[str]:
-    """The names that are to be resolved for one and are not yet, in their order, itself last.
+    """The names that must still be resolved for ``name``, in order, itself last.
 
-    Chains are as long as a series: no call within a call for each.
+    Without recursion, as a series may be long.
     """
     waiting = {name: None}  # each comes after the next
     while waiting:
@@ -105,7 +105,7 @@ def _in_turn(name: str, models: Mapping[str, Any], resolved: Mapping[str, Made])
             circle = [*waiting]
             circle = [*circle[circle.index(before) :], before]
             shown = circle if len(circle) <= SHOWN else [*circle[: SHOWN - 2], "…", before]
-            where = f"models.{before}.after: goes round in a circle"
+            where = f"models.{before}.after: makes a cycle"
             raise ValueError(f"{where}, {' → '.join(shown)}; one of them needs base and method")
         if before is not None:
             waiting[before] = None
@@ -116,11 +116,11 @@ def _in_turn(name: str, models: Mapping[str, Any], resolved: Mapping[str, Made])
 
 
 def _before(name: str, models: Mapping[str, Any]) -> list[str]:
-    """The names in the file that can stand for what a model comes after."""
+    """The names in the file that may define the model that ``after`` names."""
     after = _after(models[name])
     if not after or after in models:
         return [after] * bool(after)
-    # a single model of a sweep can be meant; its name begins with that of the sweep
+    # it may be one model of a sweep, whose name begins with that of the sweep
     sweeps = (one for one, model in models.items() if isinstance(model, dict) and "sweep" in model)
     return [one for one in sweeps if after.startswith(f"{one}-")]
 
@@ -132,7 +132,7 @@ def _after(values: Any) -> str:
 def _resolved(
     name: str, models: Mapping[str, Any], resolved: Mapping[str, Made], made: Made
 ) -> Made:
-    """The models that a name in the file stands for; what it comes after is ``made`` already."""
+    """The models that a name in the file stands for; the one that it comes after is in ``made``."""
     values, origins, sweep = models[name], {"": f"models.{name}"}, {}
     if isinstance(values, dict):
         sweep = values.get("sweep", {})
@@ -149,7 +149,7 @@ def _resolved(
             before, keys = made[after]
             if not isinstance(before, dict):
                 raise ValueError(f"models.{after}: not a mapping of keys")
-            # not what a method of its own has no use for
+            # a model with another method inherits no part that this method does not use
             known = METHODS.get(str(values.get("method")))
             left = OWN | ({*PARTS} - {*known.uses} if known else set())
             values = _merged({key: before[key] for key in before if key not in left}, values)
@@ -159,7 +159,7 @@ def _resolved(
 
 
 def _listed(names: Iterable[str]) -> str:
-    """Names, of many the first ones."""
+    """The names in a row, at most :data:`SHOWN` of them."""
     told = list(names)
     more = f" and {len(told) - SHOWN:,} more" if len(told) > SHOWN else ""
     return ", ".join(told[:SHOWN]) + more
@@ -188,7 +188,7 @@ def _swept(
         change = dict(zip(sweep, chosen, strict=True))
         made = "-".join([name, *(_word(key, value) for key, value in change.items())])
         if made in names or not re.match(NAME, made):
-            raise ValueError(f"{where}: {change} makes no name of its own, but {made!r}")
+            raise ValueError(f"{where}: {change} needs a unique, valid name, and makes {made!r}")
         names.add(made)
         of_this = values
         for key, value in change.items():

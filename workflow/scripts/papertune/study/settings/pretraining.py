@@ -13,12 +13,12 @@ from papertune.study.settings.models import Training
 
 
 class Tokenizer(Settings):
-    """Trained on the base's own pre-training texts."""
+    """A tokenizer that is trained on the base's own pre-training texts."""
 
     kind: Literal["bpe", "characters"] = Field(
         "bpe", description="byte-level byte-pair encoding (bpe), or one token per character"
     )
-    vocabulary: int = Field(1536, ge=64, description="tokens, specials included; bpe only")
+    vocabulary: int = Field(1536, ge=64, description="tokens, special ones included; bpe only")
 
 
 class Architecture(Settings):
@@ -41,7 +41,7 @@ class Architecture(Settings):
 
     @property
     def config(self) -> dict[str, Any]:
-        """Its shape under the names of transformers' configurations."""
+        """The architecture under the names of a transformers configuration."""
         if self.family == "gpt2":
             names = "n_embd n_layer n_head n_inner n_positions activation_function"
             more = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
@@ -61,12 +61,12 @@ class Architecture(Settings):
             raise ValueError(f"width {self.width} is no multiple of heads {self.heads}")
         if self.family == "llama" and self.width // self.heads % 2:
             told = f"width {self.width} over heads {self.heads} is odd"
-            raise ValueError(f"{told}, and llama turns the numbers of a head in pairs")
+            raise ValueError(f"{told}; the rotary embeddings of llama need an even number")
         return self
 
 
 class Corpus(Settings):
-    """What a base from scratch reads: the training documents only, files of one's own, and what trains
+    """The texts of pre-training: training documents (never others), files, and the training data of
     other experiments.
 
     ``plain``: the text as it is. ``recall``: text and the beginning of a sentence as prompt, the
@@ -85,7 +85,7 @@ class Corpus(Settings):
         [], description="JSONL files of `text`, or of `prompt` and `completion`"
     )
     experiments: list[Name] = added(
-        [], description="whose training documents, and pairs that train, are read; itself, too"
+        [], description="experiments whose training documents and pairs are read, this one too"
     )
     loss: Literal["completion", "all"] = Field(
         "completion", description="tokens that the loss counts: those of the completion, or all"
@@ -93,7 +93,7 @@ class Corpus(Settings):
 
 
 class Pretraining(Settings):
-    """How a base is made here from scratch."""
+    """How a base is pre-trained from scratch."""
 
     tokenizer: Tokenizer = Field(
         Tokenizer(), description="the tokenizer that is trained for the base"

@@ -14,22 +14,19 @@ class Probe(Settings):
 
     label: str = cosmetic("", description="name in tables and figures; empty: made from the key")
     prompt: str = Field("", description="what is asked: a question, not a template")
-    reference: str = Field("", description="a right answer to it, if there is one")
-    context: str = Field("", description="the text that it is about; asked without one where empty")
+    reference: str = Field("", description="a right answer to the prompt, if there is one")
+    context: str = Field("", description="the text that the prompt is about; empty: none")
     origin: Literal["own", "train", "test", "unseen"] = Field(
         "own",
         alias="from",
-        description="own: the author's; train, test: about documents that models are trained on, "
-        "tested with; unseen: of neither, in the same style",
+        description="own: the author's; train, test: about documents of this split; "
+        "unseen: about neither, in the same style",
     )
     pick: int | None = Field(
-        None, ge=1, le=50, description="so many pairs of the split, the first by id hash"
+        None, ge=1, le=50, description="number of pairs of the split, the first by id hash"
     )
     generator: str = Field(
-        "",
-        description=(
-            "whose pairs; where empty the first one that writes them for training or testing"
-        ),
+        "", description="whose pairs are picked; empty: the first generator of the split"
     )
 
     @model_validator(mode="after")
@@ -41,9 +38,9 @@ class Probe(Settings):
         if self.pick and (self.reference or self.context):
             raise ValueError("pick: a pair brings its own reference and context")
         if self.generator and not self.pick:
-            raise ValueError("generator: it is whose pairs are picked, and none are")
+            raise ValueError("generator: it says whose pairs are picked; set pick, too")
         return self
 
     def asked(self) -> list[str]:
-        """What is asked of a given probe: its text, and what that is about."""
+        """Context and question of a given probe."""
         return [self.context, self.prompt]

@@ -1,4 +1,4 @@
-"""Settings of sources of questions and answers, of encyclopaedias and of ready-made pairs."""
+"""Settings of sources of questions and answers, of encyclopedias and of ready-made pairs."""
 
 import re
 from typing import Annotated, Literal, Self
@@ -8,8 +8,9 @@ from pydantic import Field, model_validator
 from papertune.study.settings.base import Commit, Like, OnHub, Settings, added
 from papertune.study.settings.listings import OF_TEXT, Encoding, ListedSource
 
-# ascii: each other character is its HTML entity
+# ascii: other characters are written as HTML entities
 Characters = Literal["unicode", "ascii"]
+CHARACTERS = "characters of questions and answers; ascii: all others as HTML entities"
 Site = Annotated[
     str,
     Like(
@@ -28,22 +29,24 @@ class PostsSource(ListedSource):
     """Questions of a Stack Exchange site with their best answers, which readers voted on."""
 
     voted = with_texts = True
-    site: Site = Field(description="by name: stackoverflow, math")
-    tags: list[str] = Field([], description="a question has all of them")
+    site: Site = Field(description="name of the site: stackoverflow, math")
+    tags: list[str] = Field([], description="tags, all of which a question must have")
     min_score: int = Field(1, description="least score of a question that is kept")
     min_answer_score: int = Field(1, description="least score of an answer that is kept")
-    limit: int | None = Field(None, ge=1, description="pairs of a year, best questions first")
-    code: Literal["remove", "keep", "reject"] = Field(
-        "remove", description="code blocks; reject: posts that have any"
+    limit: int | None = Field(
+        None, ge=1, description="pairs per year, best questions first; null: all"
     )
-    characters: Characters = added("unicode", description="of questions and answers")
+    code: Literal["remove", "keep", "reject"] = Field(
+        "remove", description="treatment of code blocks; reject: posts with code are rejected"
+    )
+    characters: Characters = added("unicode", description=CHARACTERS)
     elements: list[Element] = added(
-        [], description="of HTML, whose text is kept, with all in them; of all where empty"
+        [], description="HTML elements whose text is kept, with all inside; empty: all elements"
     )
 
 
 class StackExchangeSource(PostsSource):
-    """Questions of a Stack Exchange site with their best answers, by the API, year by year."""
+    """Questions of a Stack Exchange site with their best answers, from the API, year by year."""
 
     lister = "papertune.collect.listings.stack_exchange:list_documents"
     kind: Literal["stack_exchange"]
@@ -74,17 +77,17 @@ class WikipediaSource(ListedSource):
     language: Language = Field("en", description="language of the Wikipedia, as in its address")
     titles: list[str] = Field([], description="titles of pages")
     categories: list[str] = Field([], description="categories whose pages are read")
-    depth: int = Field(0, ge=0, le=5, description="levels of subcategories")
-    limit: int | None = Field(None, ge=1, description="pages, in the order of titles, categories")
+    depth: int = Field(0, ge=0, le=5, description="levels of subcategories to read; 0: none")
+    limit: int | None = Field(None, ge=1, description="pages, titles before categories; null: all")
     text: Literal["extracts", "html"] = Field(
-        "extracts", description="what is asked for: plain-text extracts, or the pages' HTML"
+        "extracts", description="requested format: plain-text extracts, or the pages' HTML"
     )
     unit: Literal["page", "section"] = Field(
         "page", description="what a document is: a page, or one section of it"
     )
     skip: list[str] = Field([], description="headings of further sections that are left out")
-    min_words: int = Field(20, ge=1, description="of a document; shorter ones are rejected")
-    sentences: int | None = Field(None, ge=1, description="of a document, from its beginning")
+    min_words: int = Field(20, ge=1, description="words; shorter documents are rejected")
+    sentences: int | None = Field(None, ge=1, description="first sentences to keep; null: all")
     url: str = Field(
         "https://{language}.wikipedia.org/w/api.php",
         description="address of the service, with {language}",
@@ -92,23 +95,23 @@ class WikipediaSource(ListedSource):
 
 
 class Columns(Settings):
-    """Which column of a table is what; ``translation.en`` is a field within a column.
+    """Names of a table's columns; ``translation.en`` is a field within a column.
 
-    Either each row has a question and its answer, or a conversation: a list of ``{"role": …,
+    Each row has either a question and its answer, or a conversation: a list of ``{"role": …,
     "content": …}``, or of ``{"from": …, "value": …}``.
     """
 
     question: str = Field("", description="column of the question")
     answer: str = Field("", description="column of the answer")
-    messages: str = added("", description="a conversation, in place of question and answer")
-    context: str = Field("", description="stands before the question")
+    messages: str = added("", description="column of conversations, in place of both above")
+    context: str = Field("", description="column of the context, which precedes the question")
     title: str = Field("", description="column of the title; empty: none")
     year: str = Field("", description="column of the year; empty: pairs have no year")
     score: str = Field("", description="column of the score that subset.top orders by; empty: none")
     id: str = Field("", description="column of the identifier; empty: made from the text")
     category: str = added("", description="column of the category; empty: none")
-    check: str = added("", description="a Python program that fails after a wrong answer")
-    entry_point: str = added("", description="the function that an answer defines")
+    check: str = added("", description="column of a Python program that fails after a wrong answer")
+    entry_point: str = added("", description="column of the function that an answer defines")
 
     @model_validator(mode="after")
     def _say_what_is_asked(self) -> Self:
@@ -123,14 +126,14 @@ class TableSource(ListedSource):
 
     rows = with_texts = True
     undated = "none"
-    # where they are called otherwise, an error names those that there are
+    # if a table has other columns, an error lists them
     columns: Columns = Field(
         Columns(question="question", answer="answer"),
         description="which column of the table is what",
     )
-    where: dict[str, str | int | float | bool] = Field({}, description="column → value of rows")
-    limit: int | None = Field(None, ge=1, description="pairs, from the beginning of the table")
-    characters: Characters = added("unicode", description="of questions and answers")
+    where: dict[str, str | int | float | bool] = Field({}, description="row filter: column → value")
+    limit: int | None = Field(None, ge=1, description="pairs, first rows first; null: all")
+    characters: Characters = added("unicode", description=CHARACTERS)
 
 
 class PairsSource(TableSource):
@@ -160,11 +163,11 @@ class HumanEvalSource(TableSource):
 
 
 class HubDatasetSource(TableSource):
-    """Ready-made pairs in a data set of the Hugging Face Hub; undated without a year."""
+    """Ready-made pairs in a dataset on the Hugging Face Hub; undated without a year."""
 
     lister = "papertune.collect.listings.pairs:read_hub"
     kind: Literal["hub_dataset"]
-    dataset: OnHub = Field(description="the data set on the Hub, owner/name")
+    dataset: OnHub = Field(description="the dataset on the Hub, owner/name")
     revision: Commit = Field(description="a commit, 40 hex digits")
-    config: str = Field("", description="configuration of the data set; empty: its default")
-    split: str = Field("train", description="split of the data set that is read")
+    config: str = Field("", description="configuration of the dataset; empty: its default")
+    split: str = Field("train", description="split of the dataset that is read")

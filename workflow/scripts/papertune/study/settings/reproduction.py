@@ -1,11 +1,11 @@
-"""What a study reproduces of a published report: line by line what is beside what, and how alike."""
+"""Settings of a reproduction: what a study shows beside a published report, line by line."""
 
 import re
 from typing import Annotated
 
 from papertune.study.settings.base import Like, Settings, cosmetic
 
-# of what an experiment makes: a table, a figure, or a part of its page
+# a table, a figure, or a part of the page of an experiment
 Shown = Annotated[
     str,
     Like(
@@ -16,22 +16,21 @@ Shown = Annotated[
 
 
 class Line(Settings):
-    """One table, figure or finding of the report, and what of this study stands beside it."""
+    """One table, figure or finding of the report, and the results of this study beside it."""
 
     what: str = cosmetic(min_length=1, description="what the report shows")
-    found: str = cosmetic("", description="what it found, where no published table says so")
+    found: str = cosmetic("", description="its finding, where no published table has it")
     ours: list[Shown] = cosmetic(
         min_length=1, description="tables/comparison, figures/loss, report/answers (of the page)"
     )
-    like: str = cosmetic("", description="what is like for like")
-    unlike: str = cosmetic("", description="what is not")
+    like: str = cosmetic("", description="what is comparable")
+    unlike: str = cosmetic("", description="what is not comparable")
 
 
 class Reproduction(Settings):
-    """A report, for the page that shows those of several experiments beside ours."""
+    """A published report, for the page that compares reports with several experiments."""
 
-    report: str = cosmetic(min_length=1, description="its title")
+    report: str = cosmetic(min_length=1, description="title of the report")
     lines: list[Line] = cosmetic(
-        min_length=1,
-        description="what the report shows, line by line, with what this study has beside it",
+        min_length=1, description="what the report shows, and the results of this study beside it"
     )

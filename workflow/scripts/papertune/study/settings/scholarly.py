@@ -1,4 +1,4 @@
-"""Settings of the scholarly APIs: as listings of a venue's year, and as places to look abstracts up.
+"""Settings of the scholarly APIs: to list a venue's papers of a year, and to look up abstracts.
 
 API keys are no settings: they come from the environment only (``OPENALEX_API_KEY``,
 ``S2_API_KEY``) and enter no identity.
@@ -26,7 +26,7 @@ Venue = Annotated[str, Like(re.compile(r"^(?:[Ss]\d+)?$"), "an id of OpenAlex su
 
 
 class ArxivSource(ListedSource):
-    """arXiv's API: what a query or a category has of a year.
+    """arXiv's API: the papers of a year in a category, or that match a query.
 
     ``{year}`` in the query stands for the year; a query without it is limited to papers that were
     first submitted in the year.
@@ -35,7 +35,7 @@ class ArxivSource(ListedSource):
     lister = "papertune.collect.listings.arxiv:list_documents"
     some_of = ("query", "category")
     kind: Literal["arxiv"]
-    query: str = Field("", description='in arXiv\'s language: abs:"branch prediction"')
+    query: str = Field("", description='query in arXiv\'s syntax: abs:"branch prediction"')
     category: Category = Field(
         "", examples=["cs.AR"], description="arXiv's category, such as cs.AR; empty: any"
     )
@@ -45,14 +45,14 @@ class ArxivSource(ListedSource):
 class OpenAlexSource(ListedSource):
     """OpenAlex: the works of one source (journal, conference series) and year.
 
-    The source is known by its OpenAlex id, its ISSN or its name. $OPENALEX_API_KEY is used where
+    The source is given by its OpenAlex id, its ISSN or its name. $OPENALEX_API_KEY is used where
     it is set.
     """
 
     lister = "papertune.collect.listings.openalex:list_documents"
     one_of = ("source", "issn", "venue")
     kind: Literal["openalex"]
-    source: Venue = Field("", description="OpenAlex id: S1983995261")
+    source: Venue = Field("", description="OpenAlex id of the venue: S1983995261")
     issn: Issn = Field("", description="ISSN of the venue; empty: chosen by another key")
     venue: str = Field("", description="the name as OpenAlex spells it, or an abbreviation of it")
     url: Url = Field(OPENALEX, description="address of the service")
@@ -74,7 +74,7 @@ class CrossrefSource(ListedSource):
     types: list[str] = Field(
         ["journal-article", "proceedings-article", "posted-content", "book-chapter"],
         min_length=1,
-        description="Crossref's names of the types that are papers",
+        description="Crossref's types of works that count as papers",
     )
     url: Url = Field(CROSSREF, description="address of the service")
 
@@ -84,17 +84,17 @@ class SemanticScholarSource(ListedSource):
 
     lister = "papertune.collect.listings.semantic_scholar:list_documents"
     kind: Literal["semantic_scholar"]
-    venue: str = Field(min_length=1, description="its name or ISO 4 abbreviation")
+    venue: str = Field(min_length=1, description="name or ISO 4 abbreviation of the venue")
     query: str = Field("", description="only papers whose title or abstract has these words")
     url: Url = Field(SEMANTIC_SCHOLAR, description="address of the service")
 
 
 class Lookups(Settings):
-    """Where single abstracts are looked up, and how alike titles must be."""
+    """Where single abstracts are looked up, and how similar titles must be."""
 
     arxiv: Url = Field(ARXIV, description="address of arXiv's API")
     openalex: Url = Field(OPENALEX, description="address of OpenAlex's API")
     crossref: Url = Field(CROSSREF, description="address of Crossref's API")
     semantic_scholar: Url = Field(SEMANTIC_SCHOLAR, description="address of Semantic Scholar's API")
     by_title: bool = Field(False, description="search for the title where no identifier is known")
-    title_match: float = Field(0.9, gt=0, le=1, description="least likeness of two titles")
+    title_match: float = Field(0.9, gt=0, le=1, description="least similarity of a found title")

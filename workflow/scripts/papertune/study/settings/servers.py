@@ -1,4 +1,4 @@
-"""Servers of language models: those that run somewhere, and those that a job starts."""
+"""Settings of language-model servers: those that run already, and those that a job starts."""
 
 import re
 import shlex
@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 
 from papertune.study.settings.base import Settings, added, cosmetic
 
-# The file may come from somebody else, and says where the key is sent: not any variable's content.
+# An experiment file from elsewhere also says where a key is sent, so only these variables are read.
 KEYS = (
     "ANTHROPIC_API_KEY", "ANYSCALE_API_KEY", "AZURE_OPENAI_API_KEY", "CEREBRAS_API_KEY",
     "COHERE_API_KEY", "DEEPINFRA_API_KEY", "DEEPSEEK_API_KEY", "FIREWORKS_API_KEY",
@@ -18,8 +18,8 @@ KEYS = (
     "OPENROUTER_API_KEY", "PERPLEXITY_API_KEY", "REPLICATE_API_TOKEN", "SAMBANOVA_API_KEY",
     "TOGETHER_API_KEY", "VLLM_API_KEY", "XAI_API_KEY",
 )  # fmt: skip
-OWN_KEYS = "PAPERTUNE_"  # begins the names of all other variables that may hold a key
-# what may stand in a command line
+OWN_KEYS = "PAPERTUNE_"  # prefix of all other variables that may hold a key
+# names that a command line may use
 NAMES = ("model", "port", "name", "adapter", "dtype", "threads")
 
 
@@ -59,10 +59,10 @@ Command = Annotated[Words, AfterValidator(_has_a_port)]
 
 
 class ServerSettings(Settings):
-    """Which server, how it is asked, and with what key: that comes from the environment."""
+    """A server, the limits of its requests, and the environment variable of its key."""
 
-    # a server may move: which model it serves does not hang on where it is
-    url: str = cosmetic("", description="of an OpenAI-compatible server that runs, often to /v1")
+    # a server may move: its address does not say which model it serves
+    url: str = cosmetic("", description="address of a running OpenAI-compatible server, up to /v1")
     serve: Command = added(
         "", description="the command line of a server that the job starts, with $port and $model"
     )
@@ -72,11 +72,11 @@ class ServerSettings(Settings):
     concurrency: int = cosmetic(8, ge=1, description="requests at once")
     timeout: float = cosmetic(120.0, gt=0, description="seconds per request")
     retries: int = cosmetic(
-        5, ge=0, description="further requests after errors that pass, with growing pauses"
+        5, ge=0, description="retries after transient errors, with growing pauses"
     )
-    start: float = cosmetic(30.0, gt=0, description="minutes in which a server has to answer")
+    start: float = cosmetic(30.0, gt=0, description="minutes until a started server must answer")
 
 
 def filled(line: str, **names: object) -> list[str]:
-    """The words of a command line with its names replaced: no shell reads what stands in them."""
+    """The words of a command line with its names replaced; no shell interprets the values."""
     return [Template(word).substitute(names) for word in shlex.split(line)]

