@@ -27,9 +27,7 @@ class Kept:
 
 def key_of(prompt: str, pair: Pair) -> str:
     """The store's key of an answer: a hash of what the model reads, and of the reference answer."""
-    said = (
-        [pair.before] if pair.before else []
-    )  # a chat template separates turns that plain text joins
+    said = [pair.before] if pair.before else []  # plain text may hide the turns of a chat
     return digest([str(answer_prompt(prompt, pair)), pair.answer, *said])
 
 
