@@ -28,7 +28,7 @@ def test_a_run_waits_for_what_a_killed_one_has_left_and_makes_nothing_twice(clus
     said, _ = again.communicate(timeout=60 * busy())
     assert again.returncode == 0, said
     assert "An earlier run of this directory has left 2 jobs at work:" in said
-    assert "slow a (running, " in said and "All have ended." in said
+    assert "slow a (running, " in said and "All of them have ended." in said
     assert "Nothing to be done" in said
     assert sorted(place.log) == ["begin a", "begin b", "end a", "end b"]
     assert states(cluster, place) == ["COMPLETED"] * 2
@@ -80,7 +80,7 @@ def test_while_the_controller_is_away_a_run_waits_and_no_other_starts(cluster, t
     cluster.stop_controller()
     back = time.monotonic() + 60
     said = left.run("--cores", "1", code=1)
-    assert "may be at work here, and the cluster does not say" in said
+    assert "may be at work; the cluster does not answer" in said
     assert "PAPERTUNE_LEFTOVERS=ignore" in said and "Traceback" not in said
     assert sorted(left.log) == ["begin a", "begin b"]
     assert "Job stats" in left.run("--dry-run")

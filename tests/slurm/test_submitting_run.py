@@ -92,7 +92,7 @@ def test_while_accounting_is_away_no_job_is_lost_and_none_runs_twice(
     try:
         other.go()
         said = other.run(*by_accounting)
-        assert "squeue is asked instead" in said
+        assert "squeue is used instead" in said
         place.go()
         cluster.until(lambda: len(place.log) == 4, "the end of both")
         time.sleep(3)

@@ -301,7 +301,7 @@ def test_its_licence_and_its_memory_are_told_before_it_is_made(tiny, tmp_path):
     assert list(check_bases([layout])) == []
     Path(layout.base("a"), "model.safetensors").write_bytes(b"cut")
     [broken] = check_bases([layout])
-    assert broken.hint == f"delete {layout.base('a')} and run again: it is made anew"
+    assert broken.hint == f"delete {layout.base('a')} and run again to make it anew"
     assert weights_of(layout) == {"weights": {"sha256-0123": "apache-2.0"}}
 
 
