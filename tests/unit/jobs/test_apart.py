@@ -117,7 +117,7 @@ def test_a_hostile_pdf_is_a_rejection_and_the_others_are_kept(tmp_path, session,
         return rejected
 
     rejected = listed()
-    assert "is not read again; delete " in rejected.detail
+    assert "is not tried again; to retry, delete " in rejected.detail
     [kept] = (tmp_path / "cache" / "unread").iterdir()
     assert str(kept) in rejected.detail
     # not by itself, and at once
