@@ -63,7 +63,7 @@ SPACELESS_UNITS: dict[str, Unit] = {
     **dict.fromkeys(("パーセント", "퍼센트", "เปอร์เซ็นต์", "प्रतिशत"), (0.01, "")),
     **dict.fromkeys(("个百分点", "個百分點"), (1.0, "pp")),
 }
-# further meanings of some letters
+# multiples that a letter after a number can mean
 _MULTIPLES = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 _UNITS: dict[str, Unit] = {
     **_OTHERS,
