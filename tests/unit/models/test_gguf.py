@@ -176,15 +176,15 @@ def test_ends_of_turns_end_an_answer_too(llama, tmp_path):
     ("said", "what"),
     [
         ({"general__type": "adapter"}, "the file has adapters"),
-        ({"general__type": "mmproj"}, "reads pictures"),
-        ({"general__architecture": "clip"}, "reads pictures"),
+        ({"general__type": "mmproj"}, "image part"),
+        ({"general__architecture": "clip"}, "image part"),
         ({"general__type": "imatrix"}, "a imatrix, not a model"),
         ({"split__count": 3}, "one of 3 that a model was split into"),
         ({"general__architecture": "t5"}, "encoder-decoder"),
         ({"general__architecture": "nobodys"}, "'nobodys' cannot be read from GGUF"),
         ({"tokenizer__ggml__tokens": None}, "no tokenizer"),
         ({"tokenizer__ggml__pre": "nobodys"}, "pre-tokenizer .*'nobodys'"),
-        ({"tokenizer__ggml__pre": None}, "by no name"),
+        ({"tokenizer__ggml__pre": None}, "is not named"),
         (
             {"llama__rope__scaling__type": "yarn", "llama__rope__scaling__factor": 4.0},
             "position scaling 'yarn'",

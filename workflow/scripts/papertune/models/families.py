@@ -65,9 +65,9 @@ def set_cuts(tokenizer: Any, header: Header) -> None:
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
         ])  # fmt: skip
     elif how not in AS_GPT2 and how not in GGUF_PRE_TOKENIZER_SPLITS:
-        named = f"by the name of {how!r}" if how else "by no name"
+        named = f"is {how!r}, which is not known here" if how else "is not named"
         raise GgufError(
-            f"the file's pre-tokenizer (tokenizer.ggml.pre) is given {named}, which is not known here",
+            f"the file's pre-tokenizer (tokenizer.ggml.pre) {named}",
             hint=OTHER,
         )
     backend.model.ignore_merges = how in WHOLE
