@@ -136,5 +136,5 @@ def test_what_is_no_finished_study_is_told(studies, tmp_path, change, said):
 def test_a_name_is_told_the_nearest_and_one_study_is_not_two(studies, tmp_path):
     with pytest.raises(PapertuneError, match="did you mean 'demo'"):
         read_study("dmo", studies[0].root.parent)
-    with pytest.raises(PapertuneError, match="one study, not two"):
+    with pytest.raises(PapertuneError, match="both are the same study"):
         write_comparison(studies[0], read_study(str(studies[0].root)), tmp_path / "page.html")
