@@ -28,7 +28,7 @@ def test_a_run_waits_for_what_a_killed_one_has_left_and_makes_nothing_twice(clus
     said, _ = again.communicate(timeout=60 * busy())
     assert again.returncode == 0, said
     assert "An earlier run of this directory has left 2 jobs at work:" in said
-    assert "slow a (running, " in said and "All of them have ended." in said
+    assert "slow a (running, " in said and "All have ended." in said
     assert "Nothing to be done" in said
     assert sorted(place.log) == ["begin a", "begin b", "end a", "end b"]
     assert states(cluster, place) == ["COMPLETED"] * 2

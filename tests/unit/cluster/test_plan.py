@@ -68,7 +68,7 @@ def test_the_plan_says_what_models_take_and_what_would_fit(tmp_path):
 def test_on_one_machine_nothing_is_submitted_and_a_mistake_is_said(tmp_path):
     assert "did you mean 'demo'?" in plan(tmp_path, "--config", "experiments=demmo", status=1)
     said = plan(tmp_path, "--config", "experiments=isca")
-    assert "Submitted to the cluster: 0 jobs" in said and "GPU-hours asked" not in said
+    assert "Submitted to the cluster: 0 jobs" in said and "GPU-hours requested" not in said
 
 
 @pytest.fixture

@@ -250,9 +250,9 @@ def test_parts_in_packages_are_joined_and_no_code_of_theirs_is_run(llama, tmp_pa
         "made_from": "tiny-a 1.0", "sha256": file_digest(file),
         "terms": ["LICENSE", "TINY_TERMS.html"],
     }  # fmt: skip
-    # a package that somebody has written into is not the one that was installed
+    # a package that somebody has written into differs from the one that was installed
     (tmp_path / "site/tiny/m.1").write_bytes(b"x" + (tmp_path / "site/tiny/m.1").read_bytes()[1:])
-    with pytest.raises(PapertuneError, match="not the one that was installed"):
+    with pytest.raises(PapertuneError, match="differs from the one that was installed"):
         convert_base(base, tmp_path / "again")
 
 

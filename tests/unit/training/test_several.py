@@ -181,7 +181,7 @@ def test_interrupted_they_all_end_and_others_go_on(study, whom, number, parts, t
     assert not psutil.wait_procs(workers, timeout=60)[1]
     assert job.end() == (75 if number == signal.SIGTERM else -number), job.said()
     if number == signal.SIGTERM:
-        assert "the next attempt goes on from it" in job.said() and "Traceback" not in job.said()
+        assert "the next attempt continues from it" in job.said() and "Traceback" not in job.said()
     left = list(study.checkpoints(name).glob("checkpoint-*"))
     assert left and all((folder / "whole").exists() for folder in left)
     assert not (study.folder / name).exists()

@@ -111,7 +111,7 @@ def settle(folder: str | Path = ".") -> None:
             continue
         if 0 < len(jobs) != before:
             _say(f"  {_count(jobs)} left, the first: {jobs[0]}")
-    _say("  All of them have ended.")
+    _say("  All have ended.")
 
 
 def _count(jobs: list[Job]) -> str:
