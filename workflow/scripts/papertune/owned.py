@@ -1,8 +1,9 @@
 """Safe use of paths that other accounts can write to: temporary directories, group folders.
 
 Where others can write, a predictable name may be a link, a fifo or another account's file, or may
-be replaced at any moment. ``open(path, opener=own)`` and :func:`anybodys` accept regular files only,
-follow no link at the end of the path, never block, and truncate a file only after checking it.
+be replaced at any moment. ``open(path, opener=own)`` and :func:`anybodys` accept regular files
+only, follow no link at the end of the path, never block, and truncate a file only after checking
+it.
 
 In a folder that others can write to, each user works in a private subfolder, unless the members of
 its group are trusted (``trust_group``): they then share the folder, and new files belong to the

@@ -1,11 +1,11 @@
 """Estimate a range of hours of an experiment on one GPU, before anything has run.
 
-The GPU is an A100 with 80 GB. Per weight and token, training needs 2 operations in the forward pass,
-2 for the gradients of activations, and 2 for the gradient of each trained weight (Kaplan et al.
-2020, section 2.1); recomputation to save memory needs 2 more. Runs reach a fraction of the GPU's
-peak, and small models wait for the processor: both ends of the range come from published figures
-(tests/unit/footprint/test_hours.py). Generation makes one token at a time for a batch of rows; each
-step passes through all layers and reads all weights from memory.
+The GPU is an A100 with 80 GB. Per weight and token, training needs 2 operations in the forward
+pass, 2 for the gradients of activations, and 2 for the gradient of each trained weight (Kaplan et
+al. 2020, section 2.1); recomputation to save memory needs 2 more. Runs reach a fraction of the
+GPU's peak, and small models wait for the processor: both ends of the range come from published
+figures (tests/unit/footprint/test_hours.py). Generation makes one token at a time for a batch of
+rows; each step passes through all layers and reads all weights from memory.
 """
 
 import math

@@ -228,8 +228,8 @@ def _of_writer(layout: Layout, name: str) -> Architecture | None:
 
 
 def architecture_to_be(layout: Layout, folder: str) -> Architecture | None:
-    """The architecture of a base's or generator's folder; if that is missing, from the Hub's config,
-    the base's card or its GGUF file.
+    """The architecture of a base's or generator's folder; if that is missing, from the Hub's
+    config, the base's card or its GGUF file.
     """
     config = Path(folder, "config.json")
     if config.exists():

@@ -146,7 +146,7 @@ def _training(layout: Layout, wildcards: Mapping[str, str]) -> tuple[float, floa
     length = min(training.max_length, text_tokens(layout, "train") + 2 * WRITTEN)
     steps = updates_of(training, train)
     seen = steps * training.batch_size * training.accumulation
-    # the backward pass takes twice as long as the forward pass if weights get gradients, else as long
+    # the backward pass takes twice as long as the forward pass, or as long without weight gradients
     passes = 2 * ADAPTED if recipe.with_adapters else 3
     read = passes * seen + (training.evaluations + 1) * validation
     # the head computes logits of generated tokens only

@@ -118,7 +118,8 @@ def _interrupted() -> Interrupted:
 def at_once() -> Iterator[None]:
     """Context in which the signal raises Interrupted at once: requests, pauses, downloads, reading.
 
-    The work inside must be repeatable. Signals reach the main thread only; elsewhere this is a no-op.
+    The work inside must be repeatable. Signals reach the main thread only; elsewhere this is a
+    no-op.
     """
     global _waiting
     check()

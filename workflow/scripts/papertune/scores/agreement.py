@@ -15,10 +15,11 @@ FEWEST = 3  # minimum of groups for an interval
 def krippendorff(units: Iterable[Sequence[int]]) -> float | None:
     """Krippendorff's alpha of ordinal ratings: 1 is full agreement, 0 agreement by chance.
 
-    Krippendorff (2011, "Computing Krippendorff's Alpha-Reliability", ordinal metric): 1 − D_o / D_e,
-    from observed and expected disagreement over pairs of ratings of one unit, weighted by 1 / (the
-    unit's ratings − 1). The difference of two ratings is the square of the number of all ratings
-    from one to the other, those at the ends by half. Units with a single rating do not count.
+    Krippendorff (2011, "Computing Krippendorff's Alpha-Reliability", ordinal metric): 1 − D_o /
+    D_e, from observed and expected disagreement over pairs of ratings of one unit, weighted by 1 /
+    (the unit's ratings − 1). The difference of two ratings is the square of the number of all
+    ratings from one to the other, those at the ends by half. Units with a single rating do not
+    count.
 
     Args:
         units: The ratings of each unit.
@@ -52,9 +53,9 @@ def spearman(
 
     The interval is that of the jackknife over groups on Fisher's scale, by the t distribution with
     (groups − 1) degrees of freedom (Davison and Hinkley 1997, section 2.7.3). In simulations with
-    normal values, one variable in ranks 1 to 5, and 30 to 60 % of the variance shared within 3 to 20
-    groups of six, it covered the truth in 94 to 98 % of 400 samples each; the interval of Bonett and
-    Wright (2000) over single values in 79 to 96 %, the bootstrap over groups in 77 to 93 %.
+    normal values, one variable in ranks 1 to 5, and 30 to 60 % of the variance shared within 3 to
+    20 groups of six, it covered the truth in 94 to 98 % of 400 samples each; the interval of Bonett
+    and Wright (2000) over single values in 79 to 96 %, the bootstrap over groups in 77 to 93 %.
 
     Args:
         groups: The group of each value; same shape as the values.

