@@ -101,7 +101,7 @@ def test_tokens_are_sent_where_a_server_takes_them_and_a_killed_job_goes_on(
 def test_one_that_reads_prompts_otherwise_is_refused(run):
     with pytest.raises(ServerError, match=r"reads a prompt of \d+ tokens as \d+ tokens") as error:
         run("server", engine="server", serve=f"{SCRIPT} --takes text")
-    assert "template of its own" in error.value.hint
+    assert "its own template" in error.value.hint
 
 
 def test_one_that_runs_has_to_have_the_model_under_its_name(run, folder):

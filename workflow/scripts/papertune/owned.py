@@ -24,14 +24,14 @@ log = logging.getLogger("papertune")
 # shares, joined by os.pathsep.
 SHARED = "PAPERTUNE_SHARED"
 OF_A_GROUP = stat.S_ISGID | stat.S_IWGRP  # a folder after `chmod g+ws`
-NO_FILE = {errno.ELOOP: "is a link", errno.ENXIO: "is no regular file"}
+NO_FILE = {errno.ELOOP: "is a link", errno.ENXIO: "is not a regular file"}
 
 
 class NotOwned(PermissionError):
     """A path that belongs to another account, or may be changed by one."""
 
     def __init__(self, path: str | Path, what: str) -> None:
-        super().__init__(errno.EPERM, f"is not taken: it {what}", str(path))
+        super().__init__(errno.EPERM, f"is not trusted: it {what}", str(path))
 
     def __str__(self) -> str:
         return f"{self.filename} {self.strerror}"
@@ -88,7 +88,7 @@ def _open(path: str, flags: int, users: set[int] | None) -> int:
     try:
         state = os.fstat(file)
         if not stat.S_ISREG(state.st_mode):
-            raise NotOwned(path, "is no regular file")
+            raise NotOwned(path, "is not a regular file")
         if not shared and users is not None and state.st_uid not in users:
             raise NotOwned(path, _of(state))
         if shared and flags & os.O_CREAT and state.st_uid == os.getuid() and not state.st_size:
@@ -111,7 +111,7 @@ def private_folder(path: str | Path) -> Path:
         os.mkdir(path, 0o700)
     state = os.lstat(path)
     if not stat.S_ISDIR(state.st_mode):
-        raise NotOwned(path, "is no folder")
+        raise NotOwned(path, "is not a folder")
     if state.st_uid != os.getuid():
         raise NotOwned(path, _of(state))
     if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):

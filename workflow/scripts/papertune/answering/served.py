@@ -212,7 +212,7 @@ class Writer:
         if told:
             what = f"reads a prompt of {len(tokens)} tokens {' and '.join(told)}"
             hint = (
-                "it has another tokenizer, or puts a template of its own around prompts (Ollama "
+                "it has another tokenizer, or puts its own template around prompts (Ollama "
                 "does): take a server that completes prompts as they are"
             )
             self._refuse(what, hint)

@@ -78,7 +78,7 @@ def training_side(
 def rejection(copy: Copy) -> Rejection:
     """The rejection of a copy, for counts and tables."""
     like = "" if copy.share is None else f": {copy.share:.0%} of their runs of words are the same"
-    detail = f"{copy.entry.named} stands on the training side as {copy.original.named}{like}"
+    detail = f"{copy.entry.named} is on the training side as {copy.original.named}{like}"
     return Rejection(
         "split", copy.entry.id, copy.reason, ". ".join(filter(None, (detail, moved(copy))))
     )

@@ -13,7 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SCRIPTS = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 # jobs that would wait for the server longer than their own loading takes
 LOADING = ("answer", "find_suspects", "pretrain_base", "score", "synthesize", "train")
-# ask the Hub, whose library is loaded to ask nobody
+# jobs that ask the Hub, whose library is loaded in offline mode
 ONLINE = ("download_base", "fetch_documents", "list_documents", "refresh")
 
 
