@@ -52,7 +52,7 @@ def test_leftovers_are_cancelled_where_the_user_says_so(cluster, place):
     place.go()
     said, _ = again.communicate(timeout=60 * busy())
     assert again.returncode == 0, said
-    assert "told to end" in said
+    assert "being stopped" in said
     assert sorted(place.log[:4]) == ["begin a", "begin a", "begin b", "begin b"]
     assert sorted(place.log[4:]) == ["end a", "end b"]
 

@@ -77,7 +77,7 @@ def test_more_jobs_than_may_be_in_the_queue_wait_for_each_other(cluster_with_acc
         cluster.run(*limit, "maxsubmit=-1")
     assert process.returncode == 0, said
     assert "at most 1 of your jobs may be in the queue" in said and "jobs: 5" in said
-    assert "asked again" in said and "MaxSubmitJobLimit" in said
+    assert "retrying until it does" in said and "MaxSubmitJobLimit" in said
     assert states(cluster, place) == ["COMPLETED"] * 2
 
 

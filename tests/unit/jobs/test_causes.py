@@ -21,7 +21,7 @@ def of(module: str, name: str) -> Exception:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (OSError(errno.EDQUOT, "Disk quota exceeded", "results/x"), ["results/x", "make room"]),
+        (OSError(errno.EDQUOT, "Disk quota exceeded", "results/x"), ["results/x", "free space"]),
         (RuntimeError("CUDA error: out of memory\nCompile with"), ["GPU's memory", "max_length"]),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when"), ["GPU's memory"]),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you"), ["--cores"]),

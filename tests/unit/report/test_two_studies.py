@@ -120,7 +120,7 @@ def test_values_by_another_embedder_or_of_no_common_question_are_held_against_no
     ("change", "said"),
     [
         (lambda root: (root / "made.json").unlink(), "snakemake --config experiments=demo"),
-        (lambda root: (root / "made.json").write_text("{"), "no JSON"),
+        (lambda root: (root / "made.json").write_text("{"), "not JSON"),
         (lambda root: (root / "made.json").write_text("{}"), "an earlier version"),
     ],
     ids=["unfinished", "damaged", "old"],
