@@ -124,7 +124,7 @@ WRONG = {
     "a far end": (lambda b: image_token(b, eos_token="<image>"), r"320 \('<image>'\)"),
     "gptq": (config(quantization_config={"quant_method": "gptq", "bits": 4}), r"quantised \(gptq\)"),
     "no tokenizer": (lambda b: (b / "tokenizer.json").unlink(), "there is no tokenizer"),
-    "a far token": (far_token, r"number 999 \('<far>'\), and the model an embedding of 320"),
+    "a far token": (far_token, r"999 \('<far>'\), but the model's embedding has 320"),
     "an end nowhere": (lambda b: change(b / "tokenizer_config.json", eos_token="<stop>"),
                        "end token '<stop>' is not in"),
     "no end": (lambda b: [change(b / name, eos_token=None, eos_token_id=None) for name in

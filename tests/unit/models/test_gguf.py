@@ -279,9 +279,9 @@ def study(tmp_path: Path, base: dict[str, object]) -> Layout:
 @pytest.mark.parametrize(
     ("base", "what"),
     [
-        ({"path": "nowhere"}, "path: nowhere is not there"),
-        ({"gguf": "nowhere.gguf"}, "gguf: nowhere.gguf is not there"),
-        ({"gguf": "~"}, "gguf: ~ is no file"),
+        ({"path": "nowhere"}, "path: nowhere does not exist"),
+        ({"gguf": "nowhere.gguf"}, "gguf: nowhere.gguf does not exist"),
+        ({"gguf": "~"}, "gguf: ~ is not a file"),
         ({"package": {"name": "no-such", "version": "1", "file": "x"}}, "no-such 1: not installed"),
     ],
 )
