@@ -1,4 +1,4 @@
-"""How much faster batches answer than one question at a time, and than transformers by itself.
+"""Compare answering in batches with one question at a time, and with plain transformers.
 
     python benchmarks/answering.py [--questions 64] [--width 128] [--batch-size 32] [--rounds 3]
 
@@ -9,9 +9,9 @@ Makes a random Llama and answers the same questions, greedily, in three ways:
 - transformers' own ``generate`` on batches of the same size in the order of the questions, padded
   on the left; papertune's may not be slower
 
-Prints tokens per second, the ratios, and whether all wrote the same. On a CPU the seconds are those
-that the process computed, as others may take the machine meanwhile. Rounds alternate, and medians
-are compared.
+Prints tokens per second, the ratios, and whether all answers are equal. On a CPU, times are the
+process's CPU time, as other processes may use the machine. Rounds alternate, and medians are
+compared.
 """
 
 import argparse
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def make(width: int, layers: int) -> Any:
-    """A random Llama that ends no answer by itself."""
+    """A random Llama that never generates the end token."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
@@ -107,12 +107,12 @@ def make(width: int, layers: int) -> Any:
 
 
 def text_of(tokens: list[int], **_: Any) -> str:
-    """No text is needed: tokens go in, and their numbers come out."""
+    """Token numbers as text: the benchmark needs no real decoding."""
     return " ".join(map(str, tokens))
 
 
 def ours(model: Any, rows: list[Row], size: int, new: int) -> dict[str, str]:
-    """The answers through papertune."""
+    """The answers by papertune."""
     tokenizer = SimpleNamespace(pad_token_id=0, eos_token_id=None, decode=text_of)
     return {
         key: one.text
@@ -124,7 +124,7 @@ def ours(model: Any, rows: list[Row], size: int, new: int) -> dict[str, str]:
 
 
 def theirs(model: Any, rows: list[Row], size: int, new: int) -> dict[str, str]:
-    """The answers as transformers' documentation makes them."""
+    """The answers by transformers, as in its documentation."""
     import torch
 
     texts = {}

@@ -1,15 +1,15 @@
-"""How fast questions are answered here and by llama.cpp, through llama-cpp-python, from the same prompts.
+"""Compare answering speed with llama.cpp (by llama-cpp-python) on the same prompts.
 
     python benchmarks/answering_llama_cpp.py MODEL --gguf FILE.gguf --python ENV/bin/python
         [--documents 8] [--questions 3] [--tokens 300] [--new-tokens 32] [--rounds 3] [--threads 1]
 
-MODEL is the folder that a base with ``gguf`` or ``package`` makes of the file. ``llama-cpp-python`` is
-in an environment of its own (it builds llama.cpp for this processor); it answers one prompt after
-another, as its ``Llama`` does, and keeps what a prompt has in common with the one before. Papertune
-answers all at once in the precision that it chooses for this machine. llama.cpp computes with the
-file's weights as they are, usually of 4 bits: so the work is not the same, and neither are all answers.
+MODEL is the folder that a base with ``gguf`` or ``package`` makes from the file.
+``llama-cpp-python`` has its own environment (it builds llama.cpp for this processor); its ``Llama``
+answers one prompt after another and reuses the prefix shared with the previous prompt. Papertune
+answers all in batches, in the precision that it chooses for this machine. llama.cpp computes with
+the file's weights, usually in 4 bits: so the work differs, and so do some answers.
 
-Prints questions and tokens of answers per second of each and the ratio, of seconds that passed.
+Prints each one's questions and answer tokens per second, and the ratio, by wall time.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""How close a crawl comes to the least time that the pauses between requests leave it.
+"""Compare the time of a crawl with the minimum set by the pauses between requests.
 
     python benchmarks/crawl.py [--pages 500] [--hosts 4] [--delay 0.1] [--latency 0] [--threads 8]
 
-Serves pages on as many loopback addresses, each a host of its own, asks for all of them through
-the polite session in threads, and prints the time, the lower bound (the most requests to one host,
-robots.txt included, times the delay) and their ratio. Ends with status 1 where the ratio is above
-1.1, or where two requests to one host came closer together than the delay.
+Serves pages on several loopback addresses, each its own host, requests all of them through the
+polite session in threads, and prints the time, the lower bound (the largest number of requests to
+one host, including robots.txt, times the delay) and their ratio. Exits with status 1 if the ratio
+is above 1.1, or if two requests to one host came closer together than the delay.
 """
 
 import argparse
@@ -29,7 +29,7 @@ WORST = 1.1
 
 
 class Handler(BaseHTTPRequestHandler):
-    """A page for everything, after the latency."""
+    """Serves a page for every path, after the latency."""
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1
@@ -49,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def main() -> None:

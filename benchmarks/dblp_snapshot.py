@@ -1,4 +1,4 @@
-"""Memory and speed of reading a snapshot of DBLP record by record, to parsing it whole with lxml.
+"""Compare reading a DBLP snapshot record by record with parsing it as a whole with lxml.
 
 python benchmarks/dblp_snapshot.py [--entries 100000]
 """
@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 LIBRARY = Path(__file__).parents[1] / "workflow" / "scripts"
-MOST = 0.1  # of the memory that the whole takes
+MOST = 0.1  # of the memory for the whole
 HEAD = '<?xml version="1.0"?>\n<!DOCTYPE dblp SYSTEM "dblp.dtd">\n<dblp>\n'
 ENTRY = """<inproceedings mdate="2021-01-01" key="conf/v{place}/A{n}"><author>J&ouml;rg {n}</author>
 <author>Ada L. 0001</author><title>On the {n}th &amp; last <i>matter</i> of b&auml;nds.</title>
@@ -21,7 +21,7 @@ ENTRY = """<inproceedings mdate="2021-01-01" key="conf/v{place}/A{n}"><author>J&
 """
 RECORDS = "sum(1 for _ in read_records(Path(sys.argv[1]), ('conf/v3/',)))"  # a tenth is wanted
 WHOLE = "len(etree.parse(sys.argv[1], etree.XMLParser(resolve_entities=False)).getroot())"
-# getrusage would tell the peak of the process that started this one, too
+# getrusage would include the parent's peak
 CHILD = """import sys, time; from pathlib import Path; from lxml import etree
 from papertune.collect.listings.dblp_snapshot import read_records
 peak = lambda: int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0]) / 1024
@@ -30,7 +30,7 @@ print(count, time.perf_counter() - start, peak() - before)"""
 
 
 def measure(name: str, work: str, path: Path, entries: int) -> float:
-    """Peak memory in MiB over that of the imports, in a process of its own."""
+    """Peak memory in MiB above that of the imports, in a separate process."""
     command = [sys.executable, "-c", CHILD.format(work=work), str(path)]
     done = subprocess.check_output(command, env={"PYTHONPATH": str(LIBRARY)})
     count, seconds, peak = map(float, done.split())

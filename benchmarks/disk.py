@@ -1,9 +1,9 @@
-"""What a study's results take on disk, against the papers that it was given.
+"""Compare the disk space of a study's results with that of its input papers.
 
     python benchmarks/disk.py [--documents 20000] [--target scores]
 
-Makes a study up to a target and prints the bytes below ``results/`` by folder, and all of them
-against those of the input. A file under several names counts once.
+Makes a study up to a target and prints the bytes below ``results/`` by folder, and their total
+relative to the input. A file with several hard links counts once.
 """
 
 import argparse

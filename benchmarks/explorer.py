@@ -1,9 +1,10 @@
-"""How long a page with 100,000 answers takes to open and to filter, in one file and with a folder beside it.
+"""Measure opening and filtering a page with 100,000 answers, as one file and with a folder.
 
     python benchmarks/explorer.py [--answers 100000] [--repeat 5]
 
-Makes a study of that many answers, writes its page in both forms, and opens each in Chromium: from the
-start of navigation until the first ten questions stand there. Then it filters, and goes to another page.
+Makes a study with so many answers, writes its page in both forms, and opens each in Chromium: from
+the start of navigation until the first ten questions are shown. Then it filters, and turns to
+another page.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from sample_study import make_study, write_report  # noqa: E402
 
 OPEN, FILTER = 1.0, 0.2  # seconds, at most
 FORMS = {"with a folder": BYTES, "in one file": sys.maxsize}
-# runs in the page, so that the way to the browser and back is no part of it
+# runs in the page, so that communication with the browser is not measured
 OPENED = """() => new Promise((resolve) => {
   const seen = () => document.querySelectorAll("#list article").length === 10
     ? requestAnimationFrame(() => resolve(performance.now()))
@@ -70,7 +71,7 @@ def main() -> None:
 
 
 def times(page: Path, repeat: int) -> tuple[float, float]:
-    """Seconds to open a page and, the slowest of its kinds, to filter; the medians of some rounds."""
+    """Median seconds to open a page, and to apply its slowest filter."""
     from playwright.sync_api import sync_playwright
 
     found: list[tuple[float, float]] = []

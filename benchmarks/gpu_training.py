@@ -1,26 +1,26 @@
-"""How fast a GPU trains, and how much memory it takes for it.
+"""Measure speed and memory of training on a GPU.
 
     python benchmarks/gpu_training.py [--only gpt2-full,llama-qlora] [--steps 30] [--batch 16]
     python benchmarks/gpu_training.py --tiny     # the same on tiny models, on any machine
 
-Random weights in the shapes of GPT-2 124M and Llama-3.2-3B, through papertune's own ``prepare`` and
-``fit``: bf16 where the GPU has it, texts of random tokens that the loss counts whole. Rows have 1,024
-tokens; ``packed`` are examples of 64 to 448 tokens that share such rows. Llamas compute again what
-layers gave (``gradient_checkpointing``), in full training too. Each case has a process of its own, and
-its last steps are measured.
+Random weights in the shapes of GPT-2 124M and Llama-3.2-3B are trained by papertune's ``prepare``
+and ``fit``: in bf16 if the GPU has it, on random tokens that all count for the loss. Rows have
+1,024 tokens; ``packed`` rows hold examples of 64 to 448 tokens. Llamas use
+``gradient_checkpointing``, in full training, too. Each case runs in its own process, and its last
+steps are measured.
 
-On an H100 (torch 2.11): gpt2-full in batches of 64 452,778 tokens/s and 23.1 GiB; llama-qlora 4.9 GiB,
-of which the estimate is 1.01 times.
+On an H100 (torch 2.11): gpt2-full in batches of 64: 452,778 tokens/s and 23.1 GiB; llama-qlora: 4.9
+GiB, with an estimate of 1.01 times that.
 
-Prints tokens per second, the share of the GPU's peak, the peak memory and how many times that the
-estimate is (:mod:`papertune.footprint`), and LoRA against full training.
-Others' figures, for 1,024 tokens in bf16: nanoGPT about 107,000 tokens/s on an A100 and llm.c 463,000
-on an H100 (GPT-2 124M, full; both compiled or hand-written); torchtune about 8,000 to 9,000 tokens/s
-on an A100 (Llama-3.2-3B LoRA, packed and compiled) and 4.6 GiB (QLoRA).
+Prints tokens per second, the share of the GPU's peak, the peak memory, the ratio of the estimate to
+it (:mod:`papertune.footprint`), and LoRA relative to full training. Published figures, for 1,024
+tokens in bf16: nanoGPT about 107,000 tokens/s on an A100 and llm.c 463,000 on an H100 (GPT-2 124M,
+full; both compiled or hand-written); torchtune about 8,000 to 9,000 tokens/s on an A100
+(Llama-3.2-3B LoRA, packed and compiled) and 4.6 GiB (QLoRA).
 
 The share of the peak counts the operations that training needs (Chowdhery et al. 2022, appendix B):
-per token 6 for each weight and 12 × layers × width × length for attention. Of a frozen weight it is 4,
-as it has no gradient. What is computed again does not count.
+per token 6 for each weight and 12 × layers × width × length for attention. For a frozen weight it
+is 4, as it has no gradient. Recomputation does not count.
 """
 
 import argparse
@@ -37,8 +37,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-# dense bf16 operations per second of tensor cores, by the beginning of the name that CUDA tells; from
-# NVIDIA's data sheets, halved where these count with sparsity
+# dense bf16 operations per second of tensor cores, by the prefix of CUDA's device name; from
+# NVIDIA's data sheets, halved if these count with sparsity
 PEAKS = {
     "NVIDIA A100": 312e12,
     "NVIDIA A10": 125e12,
@@ -63,11 +63,11 @@ DONE = "case "
 
 @dataclass(frozen=True)
 class Case:
-    """What is trained, how, and on how many tokens."""
+    """One case: the model, the method and the number of tokens."""
 
     family: str
     method: str
-    batch: int  # examples of a step
+    batch: int  # examples per step
     packed: bool = False
     checkpointing: bool = False
     compile: bool = False  # layers, as in runs of hundreds of updates
@@ -85,11 +85,11 @@ CASES = {
 
 
 def main() -> None:
-    """Measure each case in a process of its own, and print."""
+    """Measure each case in its own process, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="some cases, separated by commas")
-    parser.add_argument("--steps", type=int, default=30, help="that are measured")
-    parser.add_argument("--batch", type=int, default=0, help="examples of a step, of each case")
+    parser.add_argument("--only", default="", help="cases to run, comma-separated")
+    parser.add_argument("--steps", type=int, default=30, help="number of measured steps")
+    parser.add_argument("--batch", type=int, default=0, help="examples per step, for every case")
     parser.add_argument("--tiny", action="store_true", help="tiny models, a few steps")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -102,7 +102,7 @@ def main() -> None:
     from papertune.models.loading import device_name
 
     if device_name() == "cpu" and not options.tiny:
-        print("There is no GPU here: tiny models on the CPU, which tell nothing but that it runs.")
+        print("There is no GPU here: tiny models on the CPU show only that the benchmark runs.")
         options.tiny = True
     names = options.only.split(",") if options.only else list(CASES)
     if unknown := [name for name in names if name not in CASES]:
@@ -110,7 +110,7 @@ def main() -> None:
     flags = ["--steps", str(options.steps), "--batch", str(options.batch)]
     flags += ["--tiny"] if options.tiny else []
     first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
-    environment = os.environ | {"CUDA_VISIBLE_DEVICES": first}  # figures are those of one GPU
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": first}  # measure one GPU only
     found: dict[str, dict[str, Any]] = {}
     failed = []
     with tempfile.TemporaryDirectory(prefix="papertune-gpu-") as folder:
@@ -151,14 +151,14 @@ def compare(found: dict[str, dict[str, Any]], family: str) -> None:
 
 
 def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict[str, Any]:
-    """Train a case in this process, and tell its tokens per second, share of the peak and memory.
+    """Train a case in this process; returns tokens per second, share of the peak and memory.
 
     Args:
-        name: Of the case.
+        name: Name of the case.
         folder: Keeps the base of a family for the next case.
-        tiny: A tiny shape and a few steps.
-        steps: That are measured.
-        batch: Examples of a step; that of the case if 0.
+        tiny: Use a tiny shape and a few steps.
+        steps: Number of measured steps.
+        batch: Examples per step; the case's own if 0.
     """
     from papertune.examples.tokens import Examples
     from papertune.footprint.architecture import read_architecture
@@ -199,7 +199,7 @@ def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict
     marks: dict[int, float] = {}
 
     class Measured(Exception):
-        """All steps are done: no validation and no checkpoint of many gigabytes."""
+        """All steps are done: skip the last validation and a checkpoint of many gigabytes."""
 
     def mark(watch: Any, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step in (warm, warm + steps):
@@ -231,7 +231,7 @@ def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict
     lengths = [len(row["input_ids"]) for row in rows[warm * batch :]]
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     total = trained
-    if hasattr(model, "peft_config"):  # a weight in 4 bit shares its number with another
+    if hasattr(model, "peft_config"):  # two 4-bit weights share one stored number
         total = model.get_nb_trainable_parameters()[1]
     config = model.config.get_text_config()
     done = sum(
@@ -240,7 +240,7 @@ def measure(name: str, folder: Path, tiny: bool, steps: int, batch: int) -> dict
     )
     peak, arch = peak_of(device_label()), read_architecture(base)
     assert arch is not None
-    # a bound where rows have room left, as packed ones have here
+    # an upper bound if rows are not full, as packed ones here
     known = device_name() == "cuda" and not packed
     estimate = training_peak(arch, recipe, Machine(on_gpu=True, half=True)).tensors
     return {
@@ -258,24 +258,24 @@ def operations(frozen: int, trained: int, layers: int, width: int, length: int) 
     """Floating-point operations of training per token (Chowdhery et al. 2022, appendix B).
 
     Args:
-        frozen: Weights without a gradient: 2 operations forward and 2 for what lies below them.
-        trained: Weights with one: 2 more.
-        layers: Of the decoder.
-        width: Of its layers, which is heads × width of a head.
+        frozen: Weights without a gradient: 2 operations forward and 2 backward for layers below.
+        trained: Weights with a gradient: 2 more.
+        layers: Number of the decoder's layers.
+        width: Width of its layers, heads × head width.
         length: Tokens that attend to each other.
     """
     return 4 * frozen + 6 * trained + 12 * layers * width * length
 
 
 def peak_of(device: str) -> float | None:
-    """Dense bf16 operations per second of a GPU; ``None`` where the table does not know it."""
-    words = f"{device.replace('-', ' ')} "  # an L40 is no L4
+    """Dense bf16 operations per second of a GPU; ``None`` if it is not in the table."""
+    words = f"{device.replace('-', ' ')} "  # distinguishes L40 from L4
     known = [name for name in PEAKS if words.startswith(f"{name} ")]
     return PEAKS[max(known, key=len)] if known else None
 
 
 def texts(count: int, length: int, packed: bool, vocabulary: int) -> list[dict[str, list[int]]]:
-    """Rows of random tokens, all of which the loss counts; packed ones have many lengths."""
+    """Rows of random tokens that all count for the loss; packed ones vary in length."""
     draw, rows = random.Random(1), []
     for _ in range(count):
         size = draw.randrange(length // 16, 7 * length // 16) if packed else length
@@ -324,7 +324,7 @@ def base_of(family: str, folder: Path, tiny: bool) -> Path:
 
 
 def tokenizer() -> Any:
-    """A tokenizer that nothing is asked of but its padding token."""
+    """A tokenizer used for its padding token only."""
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
     from transformers import PreTrainedTokenizerFast

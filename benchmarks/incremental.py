@@ -1,9 +1,9 @@
-"""What one more training paper costs, from its row to the datasets.
+"""Measure the cost of one more training paper, from its row to the datasets.
 
     python benchmarks/incremental.py [--documents 20000]
 
-Makes the datasets of a study, adds a row and makes them again. Counted is the processor time, user
-and system, of that second run: of Snakemake with all jobs that it starts, and of the jobs alone.
+Makes the datasets of a study, adds a row and makes them again. Measured is the processor time, user
+and system, of that second run: of Snakemake with all its jobs, and of the jobs alone.
 """
 
 import argparse
@@ -41,11 +41,11 @@ def main() -> None:
         paper["paper_url"] += "/new"
         with (folder / "papers.jsonl").open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(paper) + "\n")
-        # all that Snakemake does but the jobs: read, check, plan
+        # Snakemake's own work without jobs: read, check, plan
         alone = processor_seconds(folder, "datasets", "--dry-run")
         whole = processor_seconds(folder, "datasets")
     jobs = whole - alone
-    print(f"one more: {whole:.1f} s ({whole / first:.0%}), of which a dry-run takes {alone:.1f} s")
+    print(f"one more: {whole:.1f} s ({whole / first:.0%}), of which a dry run takes {alone:.1f} s")
     print(f"one more, the jobs: {jobs:.1f} s (at most {MOST} s)")
     sys.exit(jobs > MOST)
 

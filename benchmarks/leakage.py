@@ -1,8 +1,8 @@
-"""How long it takes to find what stands on both sides of a split, and how much is found.
+"""Measure time and accuracy of finding texts on both sides of a split.
 
-Time is measured on 2,000 and on 20,000 made-up abstracts: ten times as many may take at most 15
-times as long. With a folder of real documents (JSONL with ``title`` and ``abstract``) it says how many
-planted near copies are found, and how many different texts are suspected:
+Time is measured on 2,000 and on 20,000 synthetic abstracts: ten times as many may take at most 15
+times as long. With a folder of real documents (JSONL with ``title`` and ``abstract``) it prints how
+many planted near copies are found, and how many different texts are suspected:
 
     python benchmarks/leakage.py [folder]
 """
@@ -27,7 +27,7 @@ DRAW = random.Random(1)
 
 
 def seconds(folder: Path, count: int) -> float:
-    """For as many documents, four of five training."""
+    """Time and memory for ``count`` documents, four of five of them for training."""
     vocabulary = [f"w{number:x}" for number in range(20_000)]
     made = [
         Document(fingerprint(n), f"t{n}", f"https://v.example/{n}", 2000, text)
@@ -43,7 +43,7 @@ def seconds(folder: Path, count: int) -> float:
 
 
 def planted(text: str, others: list[str]) -> dict[str, str]:
-    """Near copies of a text, and one with all of it at once."""
+    """Kind of change → near copy of a text; the last has all changes."""
     from pylatexenc.latex2text import LatexNodes2Text
 
     vocabulary = " ".join(DRAW.sample(others, 20)).split()
@@ -76,7 +76,7 @@ def planted(text: str, others: list[str]) -> dict[str, str]:
 
 
 def on_real_texts(folder: Path, work: Path) -> None:
-    """Say what is found of planted copies, and what is suspected of different texts."""
+    """Print how many planted copies are found, and how many different texts are suspected."""
     lines = [line for path in sorted(folder.glob("*.jsonl")) for line in path.open()]
     rows = [row for row in map(json.loads, lines) if row["abstract"]]
     known = [

@@ -1,9 +1,9 @@
-"""How much longer many years of one file take to list than one year.
+"""Compare listing many years of one file with listing one year.
 
     python benchmarks/listing.py [--rows 100000] [--years 20]
 
-Lists a file of rows year by year as the jobs of a run do, after a plan has asked for the digest of
-each. The alternative is one year: a file that is read once per run has a ratio near 1.
+Lists a file of rows year by year as the jobs of a run do, after a plan has computed the digest of
+each. The reference is one year: a file that is read once per run has a ratio near 1.
 """
 
 import argparse
@@ -20,7 +20,7 @@ MOST = 2.0
 
 
 def seconds(rows: int, years: int) -> float:
-    """The time of planning and listing all years of a file of so many rows."""
+    """Seconds for planning and listing all years of a file with so many rows."""
     from papertune.collect.listings import by_year
     from papertune.study.settings.listings import FilesSource
 

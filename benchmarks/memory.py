@@ -1,12 +1,12 @@
-"""How much the peak memory of each stage but training grows with the documents.
+"""Measure how the peak memory of each stage, except training, grows with the documents.
 
     python benchmarks/memory.py [--few 200] [--many 20000] [--stages list,answer,…]
 
-Runs every stage through the library, each in a process of its own, on a study of few and on one of
-many documents, and prints both peaks, their difference and their ratio. 19 of 20 years test here,
-so that questions, answers and scores are as many as they can be. Only what costs hours is left
-out: a tiny random model answers 64 questions of each test set, the answers to the others are in
-the store beforehand; embeddings are made of what is new, and the answers have few distinct texts.
+Runs every stage through the library, each in its own process, on a study of few and on one of many
+documents, and prints both peaks, their difference and their ratio. 19 of 20 years are for testing,
+to maximize questions, answers and scores. Only what would take hours is left out: a tiny random
+model answers 64 questions of each test set, the other answers are in the store beforehand;
+embeddings are computed for new texts only, and the answers have few distinct texts.
 """
 
 import argparse
@@ -25,7 +25,7 @@ METRICS = ["similarity", "token_f1", "exact_match", "perplexity"]
 
 
 def main() -> None:
-    """Measure and print, or be one stage's process."""
+    """Measure and print, or run one stage as a child process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--few", type=int, default=200)
     parser.add_argument("--many", type=int, default=20_000)
@@ -49,7 +49,7 @@ def main() -> None:
                 "validation": 0.5,
             }
             (place / "scale.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
-        for stage in STAGES:  # each needs what those before it made
+        for stage in STAGES:  # each needs the results of those before it
             few, many = (peak(stage, place) for place in places)
             if stage in asked and stage != "prepare":
                 worst = max(worst, many - few)
@@ -77,7 +77,7 @@ def peak(stage: str, folder: Path) -> float:
     return float(said.rsplit("peak kB ", 1)[1].split()[0]) / 1000
 
 
-# ---- in a process of its own, in the study's folder ---------------------------------------------
+# ---- in a child process, in the study's folder --------------------------------------------------
 
 
 class Here:
@@ -105,16 +105,16 @@ class Here:
         return {key: Path(path) for key, path in self.layout.by_cell(kind).items()}
 
     def matrix(self) -> Path:
-        """The matrix; tables lie beside it."""
+        """The matrix, beside the tables."""
         return Path("results/scale/tables/matrix.csv")
 
 
 def stage(run: Callable[[Here], None]) -> Callable[[], None]:
-    """The stage as a process runs it: on the study here, and its peak printed at the end."""
+    """The stage as a child process runs it: on the study here, with its peak printed at the end."""
 
     def process() -> None:
         run(Here())
-        # the high-water mark of this program alone; ru_maxrss would count its parent's, too
+        # the high-water mark of this program only; ru_maxrss would include its parent's
         lines = Path("/proc/self/status").read_text().splitlines()
         print("peak kB", next(line for line in lines if line.startswith("VmHWM")).split()[1])
 
@@ -122,7 +122,7 @@ def stage(run: Callable[[Here], None]) -> Callable[[], None]:
 
 
 def list_documents(here: Here) -> None:
-    """Every year in one process: no less than the largest job."""
+    """List every year in one process: at least as much as the largest job."""
     from papertune.collect.steps import list_documents
 
     for year, output in here.years("listings").items():
@@ -137,7 +137,7 @@ def list_documents(here: Here) -> None:
 
 
 def fetch_documents(here: Here) -> None:
-    """Texts are in the file: what is fetched passes through."""
+    """Texts are in the file already: documents only pass through."""
     from papertune.collect.steps import fetch_documents
 
     for year, output in here.years("fetched").items():
@@ -207,7 +207,7 @@ def describe_dataset(here: Here) -> None:
 
 
 def prepare(here: Here) -> None:
-    """Not measured: a random model, all but some answers in the store, training's own facts."""
+    """Not measured: make a random model, its training facts, and most answers in the store."""
     import itertools
     import json
 
@@ -244,7 +244,7 @@ def prepare(here: Here) -> None:
                 kept.add(
                     {
                         digest([str(answer_prompt(here.prompt, pair)), pair.answer]): {
-                            # right for every other question
+                            # correct for every second question
                             "text": pair.answer if int(pair.id, 16) % 2 else some[0].answer,
                             "new_tokens": 4,
                             "truncated": False,
@@ -311,7 +311,7 @@ def write_tables(here: Here) -> None:
 
 
 def write_cost(here: Here) -> None:
-    """Table of what jobs took."""
+    """The table of job costs."""
     from papertune.report.cost import write_cost
 
     write_cost(here.layout, here.matrix().parent)

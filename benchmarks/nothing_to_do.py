@@ -1,10 +1,10 @@
-"""How long Snakemake takes to see that a finished study needs nothing.
+"""Measure how long Snakemake takes to find nothing to do in a finished study.
 
     python benchmarks/nothing_to_do.py [--documents 200] [--repeat 8]
 
 Finishes a study, then times `snakemake` on it in turns with `snakemake` on a finished Snakefile of
-one rule, the alternative: what is above 1 is the price of reading, checking and planning a study.
-The start of Python and Snakemake is part of both.
+one rule, the reference: a ratio above 1 is the cost of reading, checking and planning a study. Both
+include the start of Python and Snakemake.
 """
 
 import argparse

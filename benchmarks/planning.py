@@ -1,10 +1,10 @@
-"""How much longer planning takes with many documents in place.
+"""Compare planning with many and with few documents in place.
 
     python benchmarks/planning.py [--few 200] [--many 20000] [--repeat 5]
 
-Makes two studies that differ in nothing but their number of documents, runs both as far as the
-datasets, and times ``snakemake -n`` of the whole study in turns. The alternative is the small
-one: a plan that does not grow with the documents has the ratio 1.
+Makes two studies that differ only in their number of documents, runs both up to the datasets, and
+times ``snakemake -n`` of the whole study in turns. The reference is the small one: planning that
+does not depend on the number of documents has the ratio 1.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""How much faster a processor trains in the precision that ``auto`` chooses than in fp32.
+"""Compare training speed on a processor in the precision of ``auto`` with that in fp32.
 
     python benchmarks/precision.py --model resources/models/BASE [--method lora] [--steps 2]
 
-The model of a folder (real weights), examples of 300 to 450 tokens of English, 8 an update, through
-papertune's own ``fit``. Prints what was chosen and why, tokens per second in both, and how far the
-losses of the examples are apart then, read in fp32. On a processor with units for bf16 it must be 1.35
-times as fast, with losses within 1 %; where there are none, both are fp32 and it says so.
+Trains a folder's model (real weights) by papertune's ``fit`` on examples of 300 to 450 English
+tokens, 8 per update. Prints the choice and its reason, tokens per second in both, and the
+difference of the final losses, computed in fp32. On a processor with bf16 units, ``auto`` must be
+1.35 times as fast, with losses within 1 %; without such units, both are fp32, which is reported.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def measure(options: argparse.Namespace, precision: str) -> dict[str, Any]:
-    """The facts of a training; validations are of the first update's examples."""
+    """The facts of a training; validation uses the first update's examples."""
     set_up_torch(options.threads, seed=1)
     training = Training(
         max_steps=options.steps, batch_size=8, learning_rate=2e-5, order="given", evaluations=1,
@@ -80,7 +80,7 @@ def measure(options: argparse.Namespace, precision: str) -> dict[str, Any]:
             run=Run(Path(folder), precision),
         )  # fmt: skip
     facts |= {"computed": time.process_time() - began}
-    # both alike: what a small update adds to a weight is lost where bf16 reads it
+    # the same for both: in bf16, a small update of a weight would be rounded away
     model = extract_model_from_parallel(model, keep_fp32_wrapper=False).float().eval()
     with torch.no_grad():
         found = [
@@ -94,12 +94,12 @@ def measure(options: argparse.Namespace, precision: str) -> dict[str, Any]:
 
 
 def rate(facts: dict[str, Any]) -> float:
-    """Tokens of each second that the process computed, as others may take the machine meanwhile."""
+    """Tokens per second of CPU time, as other processes may use the machine."""
     return float(facts["tokens_seen"] / facts["computed"])
 
 
 def losses(facts: dict[str, Any]) -> list[float]:
-    """Mean of the validated examples, before training and after it."""
+    """Mean loss of the validation examples, before and after training."""
     return [round(row["validation_loss"], 4) for row in facts["history"]]
 
 

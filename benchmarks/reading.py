@@ -1,10 +1,10 @@
-"""The price of reading what strangers wrote in a child, on good input: pages, PDFs, posts, replies.
+"""Measure the overhead of parsing untrusted input in a child process, on benign input.
 
 python benchmarks/reading.py [--rounds 5]
 
-300 pages of the demo venue are fetched over loopback and their abstracts found, 50 PDFs of four
-pages listed, 300 posts made to documents and 300 replies of a model judged: as jobs do it, and with
-the same functions called in the process itself, in turns. The fastest round of each counts.
+300 pages of the demo venue are fetched over loopback and their abstracts extracted, 50 PDFs of four
+pages listed, 300 posts converted to documents and 300 replies of a model parsed: as jobs do it, and
+with the same functions called directly, in turns. The fastest round of each counts.
 """
 
 import argparse
@@ -41,13 +41,13 @@ YEARS, EACH, PDFS = range(2001, 2016), 20, 50
 
 
 class Here:
-    """The same, read in this process."""
+    """A replacement for Readers that parses in this process."""
 
     def close(self) -> None:
-        """Nothing is to be ended."""
+        """Nothing to close."""
 
     def read(self, work: Any, *given: Any, of: str = "", seconds: float = 0, **named: Any) -> Any:
-        """As the readers have it."""
+        """As :meth:`Readers.read`."""
         made = work(*given, **named)
         return asdict(made) if is_dataclass(made) else made  # type: ignore[call-overload]
 
@@ -73,7 +73,7 @@ def main() -> None:
         write_pdfs(Path(folder, "papers"), [paper.abstract for paper in listed])
         for name, work in works(session, listed, folder).items():
             best = [float("inf")] * 2
-            for _ in range(rounds + 1):  # the first imports, in both
+            for _ in range(rounds + 1):  # the first one imports, in both
                 for place, readers in enumerate((Here(), apart)):
                     session.readers = readers  # type: ignore[assignment]
                     best[place] = min(best[place], work())
@@ -88,7 +88,7 @@ def main() -> None:
 def works(
     session: PoliteSession, listed: list[Paper], folder: str
 ) -> dict[str, Callable[[], float]]:
-    """What is done of each kind; gives the seconds that it takes."""
+    """Name → function that does one kind of work and returns its seconds."""
     documents = []
     for paper in listed:
         url = f"http://{LIBRARY}{paper.path}"
@@ -136,7 +136,7 @@ def works(
 
 
 def write_pdfs(folder: Path, texts: list[str]) -> None:
-    """PDFs of four pages full of text."""
+    """Write PDFs of four pages full of text."""
     from matplotlib.backends.backend_pdf import PdfPages
     from matplotlib.figure import Figure
 

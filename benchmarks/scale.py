@@ -1,12 +1,12 @@
-"""What a study of 100,000 documents takes, from its listing to its datasets, and what planning takes.
+"""Measure a study of 100,000 documents: from listing to datasets, and planning.
 
     python benchmarks/scale.py [--documents 100000] [--pairs 200000] [--experiment smollm2]
 
-Takes an experiment that comes along, with papers made here (titles, abstracts of about 150 words,
-2011–2024) and rules as writers, and makes its datasets on two cores: seconds, and the largest memory of
-a process and of all together (the sum of what each holds, and their shares of it). Then plans the whole
-study, finished and after a changed row, and a study on a table of ready-made pairs; the alternative is
-the same with 200 of each.
+Takes an experiment of config/, with synthetic papers (titles, abstracts of about 150 words,
+2011–2024) and rules as writers, and makes its datasets on two cores. Prints seconds, and the peak
+memory of a process and of all together (the sum of their memory, and of their shares of it). Then
+plans the whole study, finished and after a changed row, and a study on a table of ready-made pairs;
+the reference is the same with 200 of each.
 """
 
 import argparse
@@ -36,7 +36,7 @@ MINUTES, MEGABYTES, PLAN, PAIRS_PLAN = 12, 1000, 5.0, 3.0  # at most
 
 
 def papers(count: int) -> Iterator[tuple[str, str, int, str]]:
-    """Title, address, year and abstract; each is about a system, and another of the same name."""
+    """Yield title, address, year and abstract of synthetic papers."""
     pools = {year: names(year, seed=1) for year in YEARS}
     draws = {year: random.Random(f"scale/{year}") for year in YEARS}
     for number in range(count):
@@ -48,7 +48,7 @@ def papers(count: int) -> Iterator[tuple[str, str, int, str]]:
 
 
 def make_study(folder: Path, experiment: str, count: int) -> Path:
-    """Write papers and their experiment; gives the table."""
+    """Write papers and their experiment; returns the table."""
     folder.mkdir()
     table = folder / "papers.csv"
     with table.open("w", encoding="utf-8", newline="") as stream:
@@ -67,7 +67,7 @@ def make_study(folder: Path, experiment: str, count: int) -> Path:
         "splits": {"train": train, "test": test, "validation": 0.05},
         "generators": writers,
         "seeds": [1, 2],
-        # no encoder that has to be installed first
+        # no encoder that must be installed first
         "embedders": {},
         "metrics": [name for name in values["metrics"] if "@" not in name],
     }
@@ -76,7 +76,7 @@ def make_study(folder: Path, experiment: str, count: int) -> Path:
 
 
 def make_pairs(folder: Path, experiment: str, count: int) -> Path:
-    """Write a table of questions with answers, and an experiment on them; gives the table."""
+    """Write a table of questions with answers, and an experiment on them; returns the table."""
     make_study(folder, experiment, 0).unlink()
     table, draw = folder / "pairs.jsonl", random.Random(1)
     vocabulary = [f"word{number}" for number in range(5000)]
@@ -93,7 +93,7 @@ def make_pairs(folder: Path, experiment: str, count: int) -> Path:
 
 
 def change(table: Path) -> None:
-    """Another word in a row in the middle."""
+    """Change a word in a row in the middle."""
     lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
     row = len(lines) // 2
     lines[row] = re.sub(r"(\w+)(\W*)$", r"changed\2", lines[row])
@@ -101,8 +101,8 @@ def change(table: Path) -> None:
 
 
 def run(folder: Path, *arguments: str) -> tuple[float, float, list[int]]:
-    """Seconds, processor seconds, and bytes of a run of Snakemake: of its largest process, of all
-    together, and of all together where what they share counts once.
+    """Seconds, processor seconds, and peak bytes of a run of Snakemake: of its largest process, of
+    all together, and of all together with shared memory counted once.
     """
     command = [
         *(sys.executable, "-m", "snakemake", *arguments, "--snakefile", str(ROOT / "Snakefile")),
@@ -132,14 +132,14 @@ def _memory(process: psutil.Popen) -> list[int]:
         try:
             found = one.memory_full_info()
         except psutil.Error:
-            continue  # it has ended
+            continue  # the process has ended
         sizes.append((found.rss, found.pss))
     whole, shares = (sum(of) for of in zip(*sizes, strict=True)) if sizes else (0, 0)
     return [max((size for size, _ in sizes), default=0), whole, shares]
 
 
 def tell(what: str, value: float, unit: str, most: float, few: float | None = None) -> bool:
-    """Print a number, its limit, and how many times what few take it is; whether it is too much."""
+    """Print a value, its limit, and its ratio to the small study; True if it exceeds the limit."""
     times = f", {value / few:.2f} × what {FEW} take" if few else ""
     print(f"{what}: {value:.1f} {unit}{times} (at most {most:g} {unit})", flush=True)
     return value > most

@@ -1,17 +1,16 @@
-"""How fast a model server answers, against the job's own engine: same prompts, same model, one run.
+"""Compare the speed of a model server with the job's own engine, on the same prompts and model.
 
     python benchmarks/serve.py MODEL --serve 'transformers serve $model --port $port --dtype $dtype'
     python benchmarks/serve.py --shape 7b --prompts 256 --new-tokens 128 --batch-size 64 \
       --serve 'vllm serve $model --port $port --host 127.0.0.1 --dtype $dtype --max-model-len 2048'
 
 MODEL is a folder; ``--shape`` makes one of random weights in the shape of Llama 2 7B (``7b``, for a
-GPU) or a small one (``small``). Prompts are pieces of the documentation, of other lengths each. Both
-read the same tokens and write greedily.
+GPU) or a small one (``small``). Prompts are pieces of the documentation, of different lengths. Both
+read the same tokens and decode greedily.
 
-Prints tokens of answers per second of each, the ratio, how long the server took to answer at all,
-and how many answers are equal. The job's model and the server are never loaded at the same time. On a
-CPU the seconds are those that this process and the server computed, as others may take the machine
-meanwhile.
+Prints each one's answer tokens per second, the ratio, the time until the server's first answer, and
+how many answers are equal. The job's model and the server are never loaded at the same time. On a
+CPU, times are CPU time of this process and the server, as other processes may use the machine.
 """
 
 import argparse
@@ -61,7 +60,7 @@ def main() -> None:
     parser.add_argument("--longest", type=int, default=300, help="tokens of a prompt")
     parser.add_argument("--new-tokens", type=int, default=48)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--concurrency", type=int, default=0, help="as the batch size unless given")
+    parser.add_argument("--concurrency", type=int, default=0, help="default: the batch size")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     if (options.model is None) == (options.shape is None):
@@ -73,7 +72,7 @@ def main() -> None:
 
 
 def measure(folder: Path, options: Any) -> None:
-    """Both engines on the same prompts."""
+    """Measure both engines on the same prompts."""
     tokenizer = load_tokenizer(folder)
     rows = prompts(tokenizer, options.prompts, options.longest)
     read = sum(len(tokens) for _, tokens in rows)
@@ -114,7 +113,7 @@ def measure(folder: Path, options: Any) -> None:
 
 
 def spent() -> float:
-    """Seconds that were computed here and by what this process has started; of the clock on a GPU."""
+    """CPU seconds of this process and its children; wall time on a GPU."""
     if device_name() == "cuda":
         return time.perf_counter()
     total = time.process_time()
@@ -125,7 +124,7 @@ def spent() -> float:
 
 
 def ask(writer: Writer, rows: list[Row]) -> dict[str, Generated]:
-    """What the server writes."""
+    """The server's answers."""
     found = [one for batch in writer(rows) for one in batch.items()]
     if failed := [one for _, one in found if isinstance(one, str)]:
         sys.exit(f"{len(failed)} prompts have no answer: {failed[0]}")
@@ -133,14 +132,14 @@ def ask(writer: Writer, rows: list[Row]) -> dict[str, Generated]:
 
 
 def told(name: str, answers: dict[str, Generated], seconds: float, how: str) -> float:
-    """Tokens of answers per second, printed."""
+    """Print and return answer tokens per second."""
     rate = sum(one.new_tokens for one in answers.values()) / seconds
     print(f"{name:7} {rate:8.1f} tokens/s ({len(answers)} answers in {seconds:.1f} s; {how})")
     return rate
 
 
 def prompts(tokenizer: Any, count: int, longest: int) -> list[Row]:
-    """Pieces of the documentation, from a third of the longest on."""
+    """Pieces of the documentation, from a third of the maximum length up."""
     files = sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("config/*.md"))
     text = "\n".join(path.read_text(encoding="utf-8") for path in files)
     tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -156,7 +155,7 @@ def prompts(tokenizer: Any, count: int, longest: int) -> list[Row]:
 
 
 def make(folder: Path, width: int, inner: int, layers: int, heads: int) -> Path:
-    """A Llama of random weights, in bf16, with a tokenizer of bytes and words that no text has."""
+    """A Llama with random weights, in bf16, with a tokenizer of bytes and unused words."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast

@@ -1,21 +1,21 @@
-"""How much faster questions are answered, and references read, where each document's text is read once.
+"""Measure the gain of reading each document's text once, in answering and in likelihoods.
 
     python benchmarks/shared_prefix.py MODEL [--documents 8] [--questions 3] [--tokens 300]
         [--new-tokens 32] [--rounds 3] [--threads 1] [--precision fp32] [--texts FILE.jsonl]
 
 MODEL is the folder of a model with real weights, such as one below ``resources/models``. Documents
-are of so many tokens each, made of the texts of the file (``abstract`` or ``text`` of each line), or
-of what the demo's venue says. The same questions are answered, greedily, and the same references
-read, in two ways:
+of so many tokens are made from the texts of the file (``abstract`` or ``text`` of each line), or
+from the demo's venue. The same questions are answered greedily, with likelihoods of the same
+references, in two ways:
 
 - papertune: a document's keys and values are computed once (``papertune.answering.prefixes``), heads
-  that share keys read them where they are, and answers that have ended leave the batch
-- each prompt for itself: batches of the same rows, padded on the left, through transformers'
+  read shared keys in place, and finished answers leave the batch
+- each prompt separately: batches of the same rows, padded on the left, through transformers'
   ``generate``, and one pass for the references; at most half as fast
 
-Prints both, the ratios of whole, answering and likelihoods, and how many answers are the same.
-In fp32 all should be; in bf16 other orders of additions are rounded otherwise, and some are not.
-On a CPU the seconds are those that the process computed. Rounds alternate, and medians are compared.
+Prints both speeds, the ratios in total, for answering and for likelihoods, and how many answers are
+equal. In fp32 all should be; in bf16 the order of additions changes the rounding, and some differ.
+On a CPU, times are CPU time. Rounds alternate, and medians are compared.
 """
 
 import argparse
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--texts", type=Path)
-    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"))  # else as models answer
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"))  # else as for answers
     options = parser.parse_args()
 
     set_up_torch(options.threads, seed=1)
@@ -123,7 +123,7 @@ def main() -> None:
 
 
 def heads(shared: bool) -> None:
-    """Have heads that share keys read them where they are, or as transformers does."""
+    """Make heads read shared keys in place, or as transformers does."""
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
     if shared:
@@ -154,12 +154,12 @@ def make_rows(tokenizer: Any, options: argparse.Namespace) -> list[Row]:
 
 
 def ours(told: list[tuple[Any, tuple[float, int]]]) -> Result:
-    """Texts and likelihoods."""
+    """The texts and likelihoods of results."""
     return [one.text for one, _ in told], [nll for _, (nll, _) in told]
 
 
 def plain(model: Any, tokenizer: Any, rows: list[Row], new: int) -> list[str]:
-    """The answers with each prompt for itself."""
+    """The answers with each prompt read separately."""
     ids, mask, _ = padded([prompt for _, (prompt, _) in rows], tokenizer.pad_token_id, model.device)
     ends = end_tokens(model, tokenizer)
     written = model.generate(

@@ -1,10 +1,10 @@
-"""How much memory and time the reader of Stack Exchange dumps takes on small and on large dumps.
+"""Measure memory and time of the reader of Stack Exchange dumps on small and large dumps.
 
     python benchmarks/stack_dump.py [--few 10000] [--many 1000000] [--limit 1000]
 
 Writes a dump of few and one of many posts to a temporary folder, lists the best pairs of a year of
-each in a process of its own, with a limit and without, and prints posts per second and the ratio
-of the peak memories. Needs about 1 kB of disk for each post, twice.
+each in a separate process, with and without a limit, and prints posts per second and the ratio of
+the peak memories. Needs about 2 kB of disk per post.
 """
 
 import argparse
@@ -36,7 +36,7 @@ WORDS = (
 
 
 def main() -> None:
-    """Measure and print, or be one listing's process."""
+    """Measure and print, or list one dump as a child process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--few", type=int, default=10_000)
     parser.add_argument("--many", type=int, default=1_000_000)
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def write_dump(path: Path, posts: int) -> None:
-    """A dump of one question to two answers, of about 1 kB each, over all years."""
+    """Write a dump with two answers per question, of about 1 kB each, over all years."""
     numbers = random.Random(posts)
     questions: list[int] = []
     with open(path, "w", encoding="utf-8") as stream:
@@ -104,7 +104,7 @@ def measured(path: Path, limit: int) -> tuple[int, float, float]:
 
 
 def list_one(path: Path, limit: int | None) -> None:
-    """In a process of its own: list a dump, and say what it took."""
+    """List a dump in this process, and print time and memory."""
     sys.path.insert(0, str(ROOT / "workflow" / "scripts"))
     from papertune.collect.listings.stack_dump import list_documents
     from papertune.collect.web.session import PoliteSession
@@ -116,7 +116,7 @@ def list_one(path: Path, limit: int | None) -> None:
     with PoliteSession(Fetching(), path.parent / "cache") as session:
         pairs = sum(1 for _ in list_documents(session, source, YEARS[5]))
     seconds = time.monotonic() - start
-    # the high-water mark of this program alone; ru_maxrss would count its parent's, too
+    # the high-water mark of this program only; ru_maxrss would include its parent's
     lines = Path("/proc/self/status").read_text().splitlines()
     print(pairs, seconds, next(line for line in lines if line.startswith("VmHWM")).split()[1])
 

@@ -1,10 +1,10 @@
-"""How long a training job takes from its start to the end of its first step, on a tiny model.
+"""Measure the time from a training job's start to the end of its first step, on a tiny model.
 
     python benchmarks/startup.py [--method full] [--rounds 3] [--threads 2] [--packages 12]
 
-Starts a process of its own for each round, as a job does: it imports, loads a tiny base and trains.
-Prints the seconds until its first update is done, of which the least disturbed round counts, which
-libraries it has imported that the method does not need, and the packages whose import took longest.
+Starts a new process for each round, as for a job: it imports, loads a tiny base and trains. Prints
+the seconds until its first update is done (the fastest round counts), the imported libraries that
+the method does not need, and the packages whose import took longest.
 """
 
 import argparse
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "workflow" / "scripts"), str(ROOT / "tests")]
 
 MOST = 12.0  # seconds
-# none of them is for training on pairs; bitsandbytes is for qlora and some optimisers only
+# not needed for training on pairs; bitsandbytes is for qlora and some optimisers only
 NEEDLESS = (
     "bitsandbytes",
     "datasets",
@@ -37,8 +37,8 @@ NEEDLESS = (
     "torch.utils.tensorboard",
     "torchvision",
 )
-# transformers imports these itself, unasked: its generation takes torch.distributed along, its masks
-# take torch._dynamo, and both take sympy; its Trainer takes peft
+# transformers always imports these: its generation imports torch.distributed, its masks
+# torch._dynamo, and both sympy; its Trainer imports peft
 TAKEN_ALONG = (
     "peft",
     "sympy",
@@ -52,7 +52,7 @@ DONE = "first step done "
 
 
 def main() -> None:
-    """Measure and print, or be the process of one round."""
+    """Measure and print, or run one round as a child process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--method", choices=("full", "lora", "qlora"), default="full")
     parser.add_argument("--rounds", type=int, default=3)
@@ -67,7 +67,7 @@ def main() -> None:
         prepare(Path(folder))
         command = [__file__, "--one", folder]
         command += ["--method", options.method, "--threads", str(options.threads)]
-        start([], command)  # the first one reads everything from disk
+        start([], command)  # warm-up: the first run reads everything from disk
         rounds = [start([], command) for _ in range(options.rounds)]
         _, loaded, imports = start(["-X", "importtime"], command)
     seconds = [spent for spent, _, _ in rounds]
@@ -86,7 +86,7 @@ def main() -> None:
 
 
 def start(flags: list[str], command: list[str]) -> tuple[float, list[str], Counter[str]]:
-    """Seconds of one process until its first step is done, its modules, and its imports' seconds."""
+    """Seconds of one process until its first step is done, its modules, and seconds per import."""
     began = time.monotonic()
     process = subprocess.run(
         [sys.executable, *flags, *command],
@@ -123,7 +123,7 @@ def prepare(folder: Path) -> None:
 
 
 def train_there(folder: Path, method: str, threads: int) -> None:
-    """What a job does; tells when its first step is done."""
+    """Train as a job does; report when the first step is done."""
     from papertune.study.recipe import Recipe
     from papertune.study.settings import Training
     from papertune.training import train as training

@@ -1,13 +1,13 @@
-"""A study of any size for the benchmarks: papers of the demo's generator in local files.
+"""Make a study of any size for the benchmarks: papers by the demo's generator in local files.
 
     python benchmarks/study.py FOLDER [--documents 20000] [--test-documents 50]
 
-writes ``papers.jsonl`` and ``scale.yaml`` into FOLDER, to be run there with::
+writes ``papers.jsonl`` and ``scale.yaml`` to FOLDER, to be run there with::
 
     snakemake --snakefile …/Snakefile --directory FOLDER --config experiments=scale.yaml
 
-Documents are those of 20 years, the last one tests. Training, pre-training and validation are
-small and fixed, so that what grows is the work per document.
+Documents are from 20 years; the last one is for testing. Training, pre-training and validation are
+small and fixed, so that only the work per document grows.
 """
 
 import argparse
@@ -31,7 +31,7 @@ YEARS = range(FIRST_YEAR, FIRST_YEAR + 20)
 
 
 def settings(path: str = "papers.jsonl") -> dict:
-    """The experiment file: cheap models, everything else as in a real study."""
+    """The experiment file: small models, everything else as in a real study."""
     return {
         "title": "A study to measure with",
         "source": {"kind": "files", "path": path},
@@ -63,7 +63,7 @@ def settings(path: str = "papers.jsonl") -> dict:
 
 
 def rows(documents: int, test_documents: int | None = None) -> Iterator[dict]:
-    """Rows of a file of ``documents`` papers, evenly over the years unless told how many test."""
+    """Rows of ``documents`` papers, evenly over the years without ``test_documents``."""
     tests = documents // len(YEARS) if test_documents is None else test_documents
     others, more = divmod(documents - tests, len(YEARS) - 1)
     for place, year in enumerate(YEARS):
@@ -93,7 +93,7 @@ def make_study(folder: Path, documents: int, test_documents: int | None = None) 
 def snakemake(
     folder: Path, *arguments: str, snakefile: Path = ROOT / "Snakefile", config: bool = True
 ) -> None:
-    """Run Snakemake in a folder, in silence.
+    """Run Snakemake in a folder, without output.
 
     Raises:
         SystemExit: it failed; shows its last lines.
@@ -116,7 +116,7 @@ def snakemake(
 
 
 def fastest(calls: dict[Any, Callable[[], object]], repeat: int) -> dict[Any, float]:
-    """Name → shortest seconds of some calls, made in turns so that a busy machine hits all."""
+    """Name → shortest seconds of some calls, made in turns so that other load affects all alike."""
     seconds = dict.fromkeys(calls, float("inf"))
     for _ in range(repeat):
         for name, call in calls.items():
@@ -127,7 +127,7 @@ def fastest(calls: dict[Any, Callable[[], object]], repeat: int) -> dict[Any, fl
 
 
 def main() -> None:
-    """Make a study for a run by hand."""
+    """Make a study for a manual run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--documents", type=int, default=20_000)

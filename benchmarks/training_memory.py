@@ -1,12 +1,12 @@
-"""How near the estimate of memory is to what training takes.
+"""Compare the memory estimate with the memory that training takes.
 
     python benchmarks/training_memory.py [--only lora] [--gpu]
 
-Trains random models for two updates, each in a process of its own, with examples that are all as
-long as ``max_length``, and prints for each the estimate, what was measured, and how many times the
-one is the other; of several processes that train one model, for the first. On a CPU that is the
-most resident memory of the whole process, on a GPU what torch had given out at most, and held. On a
-GPU the estimate may be 5 % too small and 20 % too large, on a CPU nothing and 50 %.
+Trains random models for two updates, each in its own process, with all examples as long as
+``max_length``, and prints the estimate, the measured memory and their ratio; with several
+processes, for the first one. On a CPU, the peak resident memory of the process is measured; on a
+GPU, torch's peak of allocated and of reserved memory. On a GPU the estimate may be up to 5 % too
+small or 20 % too large, on a CPU never too small and up to 50 % too large.
 """
 
 import argparse
@@ -45,11 +45,11 @@ class Case:
     sharded: bool = False
 
     def machine(self, *, on_gpu: bool, half: bool) -> Machine:
-        """What trains."""
+        """The machine that trains."""
         return Machine(on_gpu, half, self.processes, self.sharded)
 
     def recipe(self) -> Recipe:
-        """As settings."""
+        """The recipe, as settings."""
         return Recipe(
             method=self.method,
             training=Training(max_steps=UPDATES, evaluations=1, **self.training),
@@ -70,7 +70,7 @@ def gpt2(width: int, layers: int, vocabulary: int = 50257, **more: Any) -> dict[
 def llama(
     width: int, layers: int, vocabulary: int = 32000, family: str = "llama", **more: Any
 ) -> dict[str, Any]:
-    """A Llama, or one of its like, with heads that share keys and values."""
+    """A Llama, or a similar model, with heads that share keys and values."""
     return {
         "model_type": family,
         "vocab_size": vocabulary,
@@ -86,7 +86,7 @@ def llama(
 
 
 def falcon(width: int, layers: int) -> dict[str, Any]:
-    """A Falcon with one head of keys."""
+    """A Falcon with a single key head."""
     return {
         "model_type": "falcon",
         "vocab_size": 20000,
@@ -222,7 +222,7 @@ def main() -> None:
 
 
 def measure(case: Case, *, on_gpu: bool = False) -> tuple[float, float, str]:
-    """Estimate and what was measured (bytes), and which phase decides the estimate."""
+    """Estimated and measured bytes, and the phase that decides the estimate."""
     with tempfile.TemporaryDirectory(prefix="papertune-memory-") as name:
         folder = Path(name)
         (folder / "base").mkdir()
@@ -254,18 +254,18 @@ def _run(task: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-# ---- in the process that is measured ------------------------------------------------------------
+# ---- in the measured process --------------------------------------------------------------------
 
 
 def child(text: str) -> dict[str, Any]:
-    """Make a base and its data, or train on it and tell what that took."""
+    """Make a base and its data, or train on it and return the memory."""
     task = json.loads(text)
     folder = Path(task["folder"])
     return make(folder, task) if task["do"] == "make" else train_once(folder, task["case"])
 
 
 def make(folder: Path, task: dict[str, Any]) -> dict[str, Any]:
-    """A random base with a tokenizer, and pairs that are longer than any example may be."""
+    """A random base with a tokenizer, and pairs longer than ``max_length``."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -279,7 +279,7 @@ def make(folder: Path, task: dict[str, Any]) -> dict[str, Any]:
     tokenizer = make_tokenizer([Text("", words)], Tokenizer(vocabulary=320), 1 << 20)
     ends = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
     config = AutoConfig.for_model(**task["base"], **ends)
-    on_gpu = torch.cuda.is_available()  # which makes large ones in seconds
+    on_gpu = torch.cuda.is_available()  # initializes large models in seconds
     with torch.device("cuda" if on_gpu else "cpu"):
         dtype = torch.bfloat16 if on_gpu else torch.float32
         model = AutoModelForCausalLM.from_config(config, dtype=dtype)
@@ -301,7 +301,7 @@ def make(folder: Path, task: dict[str, Any]) -> dict[str, Any]:
 
 
 def train_once(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
-    """Train as a job does, and say what that took."""
+    """Train as a job does; returns the memory used."""
     from papertune.jobs.workers import Workers, run
     from papertune.training.train import train
 
@@ -335,7 +335,7 @@ def train_once(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def held_by_gpu() -> int:
-    """What the GPU holds for all processes: what torch has asked for, and the context."""
+    """Memory in use on the GPU by all processes: torch's reserved memory, and contexts."""
     import torch
 
     free, total = torch.cuda.mem_get_info()
@@ -343,7 +343,7 @@ def held_by_gpu() -> int:
 
 
 def resident() -> int:
-    """The most resident memory of this process so far; that of its parent does not count."""
+    """The peak resident memory of this process so far, without its parent's."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 

@@ -1,22 +1,21 @@
-"""How fast the training loop is, against TRL's SFTTrainer and against a bare loop of PyTorch.
+"""Compare the speed of the training loop with TRL's SFTTrainer and with a bare PyTorch loop.
 
     python benchmarks/training_speed.py [--family gpt2] [--width 256] [--layers 4] [--steps 12]
     python benchmarks/training_speed.py --model resources/models/BASE --precision auto --steps 2
 
-All train the same model, random or that of a folder, on the same examples, in the same order, with
-the same updates of the same examples, in the same precision and without gradient checkpointing; the
-loss counts the answers. The
-examples are as long as prompts with abstracts are. Prints, of each, tokens of training text per
-second (padding does not count) and the loss that the examples then have:
+All train the same model, random or from a folder, on the same examples, in the same order, with the
+same examples per update, in the same precision and without gradient checkpointing; the loss counts
+the answers. The examples are as long as prompts with abstracts. Prints for each the tokens of
+training text per second (without padding) and the final loss of the examples:
 
-- papertune, padded (as it trains by itself: examples of about one length together) and packed
+- papertune, padded (its default: examples of similar length together) and packed
   (``examples.packing: whole``)
-- TRL's SFTTrainer, where trl is installed, padded and packed (``padding_free``: all examples of a batch
+- TRL's SFTTrainer, if trl is installed, padded and packed (``padding_free``: all examples of a batch
   in one row). The faster of ours must be at least as fast as each of them
 - a bare loop on the same packed batches; the faster of ours may take 10 % longer
 
-On a CPU the seconds are those that the process computed, as others may take the machine meanwhile.
-Rounds alternate, and medians are compared.
+On a CPU, times are CPU time, as other processes may use the machine. Rounds alternate, and medians
+are compared.
 """
 
 import argparse
@@ -55,7 +54,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--vocabulary", type=int, default=8000)
-    parser.add_argument("--model", type=Path, help="a model folder in place of a random model")
+    parser.add_argument("--model", type=Path, help="a model folder instead of a random model")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="fp32")
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=3)
@@ -105,7 +104,7 @@ def main() -> None:
             failed |= not verdict(name, seconds, TIMES_TRL)
     if "trl packed" not in ways:
         print(
-            "trl is not installed and left out: pip install --target DIR --no-deps trl, PYTHONPATH=DIR"
+            "trl is not installed and skipped: pip install --target DIR --no-deps trl, PYTHONPATH=DIR"
         )
     apart = max(losses.values()) / min(losses.values()) - 1
     print(f"losses afterwards: {apart:.2%} apart (at most {LOSS:.0%})")
@@ -113,7 +112,7 @@ def main() -> None:
 
 
 def verdict(other: str, seconds: dict[str, list[float]], needed: float) -> bool:
-    """Print how many times as fast as another way the faster of ours is, by round and in the median."""
+    """Print the speedup of our faster way over another way, by round and as median."""
     best = min(("padded", "packed"), key=lambda way: statistics.median(seconds[way]))
     ratios = [b / a for a, b in zip(seconds[best], seconds[other], strict=True)]
     ratio = statistics.median(ratios)
@@ -123,19 +122,19 @@ def verdict(other: str, seconds: dict[str, list[float]], needed: float) -> bool:
 
 
 def examples(count: int, vocabulary: int) -> list[dict[str, list[int]]]:
-    """Rows of random tokens, as long as prompts with abstracts and short answers are."""
+    """Rows of random tokens, as long as prompts with abstracts and short answers."""
     draw, rows = random.Random(1), []
     for _ in range(count):
         prompt = min(400, max(80, round(draw.gauss(230, 60))))
         answer = min(60, max(4, round(draw.gauss(22, 10))))
-        # few different ones, so that there is something to learn
+        # few distinct ones, so that there is something to learn
         ids = [draw.randrange(2, vocabulary // 20) for _ in range(prompt + answer - 1)] + [1]
         rows.append({"input_ids": ids, "labels": [MASKED] * prompt + ids[prompt:]})
     return rows
 
 
 def make(options: argparse.Namespace) -> Any:
-    """The same random model every time."""
+    """Make the same random model every time."""
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
@@ -150,7 +149,7 @@ def make(options: argparse.Namespace) -> Any:
             n_embd=options.width,
             n_layer=options.layers,
             n_head=heads,
-            resid_pdrop=0.0,  # each way would drop other things
+            resid_pdrop=0.0,  # dropout would differ between the ways
             embd_pdrop=0.0,
             attn_pdrop=0.0,
             **specials,
@@ -211,18 +210,18 @@ def ours(model: Any, rows: list[Any], packed: int | None, precision: str) -> flo
 
 
 class Clock:
-    """From the first start to the first stop after it."""
+    """Measures from the first start to the first stop after it."""
 
     def __init__(self) -> None:
         self.now = time.process_time if device_name() == "cpu" else time.perf_counter
         self.seconds = 0.0
 
     def start(self) -> None:
-        """Begin to measure."""
+        """Start measuring."""
         self.began = self.now()
 
     def stop(self) -> None:
-        """Stop, once the GPU has done all that it was given."""
+        """Stop, after the GPU has finished all work."""
         import torch
 
         if torch.cuda.is_available():
@@ -231,7 +230,7 @@ class Clock:
 
 
 def empty_tokenizer() -> Any:
-    """A tokenizer that nothing is asked of but its padding token."""
+    """A tokenizer used for its padding token only."""
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel
 
@@ -239,7 +238,7 @@ def empty_tokenizer() -> Any:
 
 
 def bare(model: Any, rows: list[Any], packed: int, dtype: Any) -> float:
-    """Seconds of a loop that does nothing but train, on batches made beforehand."""
+    """Seconds of a loop that only trains, on batches made beforehand."""
     import torch
 
     collate = Collator.of(model, 0, packed, "bare")
@@ -317,7 +316,7 @@ def trl(model: Any, rows: list[Any], packed: bool, precision: str) -> float:
 
 
 def loss(model: Any, rows: list[Any]) -> float:
-    """The mean loss of the examples, each by itself."""
+    """The mean loss of the examples, each computed separately."""
     import torch
 
     collate = Collator.of(model, 0, None, "loss")

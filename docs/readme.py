@@ -1,10 +1,10 @@
-"""Quotes the study and the demo: every number and verdict there comes from files of one run.
+"""Quote the results of the study and the demo: all numbers and verdicts come from files of one run.
 
     PYTHONPATH=workflow/scripts python docs/readme.py results/demo results/smollm2
 
-copies each run's ``made.json`` and its figure of the matrix to ``docs/demo/`` (of any other experiment
-than the demo: ``docs/study/``) and writes the parts of ``README.md`` and ``docs/tutorial/demo.md``
-between two comments anew. A test holds one against the other.
+copies each run's ``made.json`` and matrix figure to ``docs/demo/`` (for experiments other than the
+demo: ``docs/study/``) and rewrites the parts of ``README.md`` and ``docs/tutorial/demo.md`` between
+two comments. A test checks that they agree.
 """
 
 import json
@@ -18,13 +18,13 @@ from papertune.report.table import Table, to_markdown
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-NAMES = ("study", "demo")  # of folders below docs/, and of targets of make
-FILES = {"study": ("README.md",), "demo": ("docs/tutorial/demo.md",)}  # that quote them
+NAMES = ("study", "demo")  # names of folders below docs/, and of make targets
+FILES = {"study": ("README.md",), "demo": ("docs/tutorial/demo.md",)}  # files that quote each
 BEGIN, END = "<!-- what the {} found: `make readme` writes it -->", "<!-- end of it -->"
 
 
 def quoted(made: dict[str, Any], name: str = "demo", file: str = "README.md") -> str:
-    """A file's part on a run, of what ``made.json`` says; ``name`` is of :data:`NAMES`."""
+    """A file's part on a run, from ``made.json``; ``name`` is one of :data:`NAMES`."""
     how, took, sets = made["how"], made["took"], made["test_sets"]
     folder = "../" if file.startswith("docs/") else "docs/"
     [own] = {g["test_set"] for claim in made["claims"] for g in claim["gains"] if g["own"]}
@@ -65,7 +65,7 @@ def quoted(made: dict[str, Any], name: str = "demo", file: str = "README.md") ->
 
 
 def _chance(made: dict[str, Any], name: str) -> list[str]:
-    """What to hold the study's numbers against; the demo's base has no such."""
+    """The chance level to compare the study's numbers with; the demo has none."""
     found = [cell["chance"] for cell in made["matrix"] if cell.get("chance") is not None]
     if name == "demo" or not found:
         return []
@@ -88,16 +88,16 @@ def with_part(text: str, part: str, name: str = "demo", file: str = "README.md")
 
 
 def main(results: Path) -> None:
-    """Copy a run's files and write what quotes them."""
+    """Copy a run's files and rewrite the files that quote them."""
     try:
         made = json.loads((results / "made.json").read_text("utf-8"))
     except OSError as error:
-        sys.exit(f"{results}/made.json: {error.strerror}; `make demo` and `make study` write such")
+        sys.exit(f"{results}/made.json: {error.strerror}; run `make demo` or `make study` first")
     if not (made["took"] or {}).get("complete"):
-        sys.exit(f"{results}: its jobs left no whole record, so that its minutes are not known")
+        sys.exit(f"{results}: its jobs' records are incomplete, so its duration is unknown")
     if made["took"]["found"]:
         sys.exit(
-            f"{results}: models were found in the store and not made, so that its minutes say nothing: "
+            f"{results}: models were taken from the store, so its duration is meaningless: "
             "run it in a fresh folder"
         )
     name = "demo" if made["experiment"] == "demo" else "study"

@@ -1,10 +1,11 @@
-"""Writes config/README.md: docs/settings.md with a table of contents, and tables made of the schema.
+"""Write config/README.md: docs/settings.md with a table of contents, and tables from the schema.
 
     PYTHONPATH=workflow/scripts python docs/settings.py
 
-A line ``<!-- keys: Splits -->`` becomes the table of that section's keys, ``<!-- kinds: source -->`` a
-part for each kind of it, with its own table. Descriptions, types and defaults are those of the settings'
-classes, so that one who adds a key describes it there and nowhere else. A test holds the file against it.
+A line ``<!-- keys: Splits -->`` becomes the table of that section's keys; ``<!-- kinds: source
+-->`` becomes a part for each kind, with its own table. Descriptions, types and defaults come from
+the settings' classes: describe a new key there and nowhere else. A test checks that the file is
+current.
 """
 
 import json
@@ -23,7 +24,7 @@ Schema = dict[str, Any]
 
 
 def definitions() -> dict[str, Schema]:
-    """Section → its JSON schema, of an experiment file and of config/config.yaml."""
+    """Section → its JSON schema, for experiment files and config/config.yaml."""
     experiment = Experiment.model_json_schema()
     own = Configuration.model_json_schema()
     sections: dict[str, Schema] = experiment["$defs"] | own.get("$defs", {})
@@ -34,7 +35,7 @@ SECTIONS = definitions()
 
 
 def kind_of(value: Schema) -> str:
-    """What may stand there, for people: ``number``, ``adamw or sgd``, ``list of text``."""
+    """The allowed values in words: ``number``, ``adamw or sgd``, ``list of text``."""
     if "$ref" in value:
         own = SECTIONS[value["$ref"].rpartition("/")[2]]
         return kind_of(own) if "properties" not in own else "keys of its own"
@@ -61,13 +62,13 @@ def kind_of(value: Schema) -> str:
 
 
 def named_of(value: Schema) -> Schema | None:
-    """What stands under each name, where a value is a mapping by names."""
+    """The schema of the values, if a value is a mapping by names."""
     found = [*value.get("patternProperties", {}).values(), value.get("additionalProperties")]
     return next((one for one in found if isinstance(one, dict)), None)
 
 
 def default_of(key: str, value: Schema, needed: list[str]) -> str:
-    """The default as it is written in YAML; nothing where it has keys of its own."""
+    """The default as written in YAML; empty if the value has its own keys."""
     if key in needed:
         return "required"
     default = value.get("default", NONE)
@@ -77,18 +78,18 @@ def default_of(key: str, value: Schema, needed: list[str]) -> str:
 
 
 def within(value: Schema) -> list[str]:
-    """The sections that a value is, or has in it."""
+    """The sections that a value is or contains."""
     if "$ref" in value:
         name = value["$ref"].rpartition("/")[2]
         return [name] if "properties" in SECTIONS[name] else []
-    if "discriminator" in value:  # its kinds have parts of their own
+    if "discriminator" in value:  # its kinds have their own parts
         return []
     inner = [*value.get("anyOf", []), value.get("items"), named_of(value)]
     return [name for one in inner if one for name in within(one)]
 
 
 def tables_of(section: str, placed: set[str]) -> str:
-    """The table of a section, and after it those of sections within it that have no place of their own."""
+    """The table of a section, then those of its subsections without a place of their own."""
     parts = [table_of(section)]
     for key, value in SECTIONS[section]["properties"].items():
         for name in within(value):
@@ -98,11 +99,11 @@ def tables_of(section: str, placed: set[str]) -> str:
 
 
 def table_of(section: str) -> str:
-    """The keys of a section: ○ marks those that no result depends on."""
+    """The table of a section's keys: ○ marks keys that no result depends on."""
     own = SECTIONS[section]
     lines = ["| key | may be | default | meaning |", "| --- | --- | --- | --- |"]
     for key, value in own["properties"].items():
-        if "const" in value:  # which kind it is stands above
+        if "const" in value:  # the kind is named in the heading
             continue
         mark = " ○" * bool(value.get("cosmetic"))
         cells = (kind_of(value), default_of(key, value, own.get("required", [])))
@@ -113,7 +114,7 @@ def table_of(section: str) -> str:
 
 
 def kinds_of(key: str, placed: set[str]) -> str:
-    """A part for each kind of what stands under a key: ``source``, ``generators``, ``filter.against``."""
+    """A part for each kind of a key's value: ``source``, ``generators``, ``filter.against``."""
     value = SECTIONS["Experiment"]
     for name in key.split("."):
         value = value["properties"][name]
@@ -130,12 +131,12 @@ def kinds_of(key: str, placed: set[str]) -> str:
 
 
 def anchor(heading: str) -> str:
-    """What a link to a heading says, as code hosts and the site make it."""
+    """The anchor of a heading, as code hosts and the site make it."""
     return re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-")
 
 
 def contents(text: str) -> str:
-    """A list of all headings of a text but its title."""
+    """A table of contents: all headings of a text except its title."""
     lines = []
     for marks, heading in re.findall(
         r"^(##+) (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M

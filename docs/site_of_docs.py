@@ -1,8 +1,8 @@
-"""What `mkdocs build` does beside docs/: the site has files of the whole repository.
+"""Hooks of `mkdocs build` that add files from outside docs/ to the site.
 
-Texts that lie elsewhere, where one reads them on a code host or an editor shows them, become pages, and
-files that a page links to go along. So each text stands once, its links work in both places, and one
-that leads nowhere ends the build.
+Texts elsewhere in the repository, where code hosts and editors show them, become pages, and files
+that pages link to are copied. So each text exists once, its links work in both places, and a broken
+link fails the build.
 """
 
 import posixpath
@@ -29,7 +29,7 @@ FENCE = re.compile(r"(^```.*?^```)", re.M | re.S)
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the pages of :data:`PAGES` and all that pages link to."""
+    """Add the pages of :data:`PAGES` and all files that pages link to."""
     sources = {f"docs/{file.src_uri}": file for file in files.documentation_pages()}
     for source, page in PAGES.items():
         if source != "docs/README.md":
@@ -45,7 +45,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Links of pages in docs/ lead to where the site has what they name."""
+    """Rewrite links of pages in docs/ to the targets' places on the site."""
     if page.file.generated_by:
         return markdown
     return _moved(markdown, f"docs/{page.file.src_uri}", page.file.src_uri)
@@ -62,12 +62,12 @@ def _target(link: str, source: str) -> str:
 
 
 def _is_other(path: str) -> bool:
-    """Whether a file is neither a page nor one of docs/, which go into the site anyway."""
+    """Whether a file is neither a page nor in docs/, which are on the site anyway."""
     return path not in PAGES and not path.startswith("docs/") and (ROOT / path).is_file()
 
 
 def _moved(text: str, source: str, page: str) -> str:
-    """The text with its links as they are from its page; code stays as it is."""
+    """The text with its links relative to its page; code is left unchanged."""
 
     def moved(link: re.Match[str]) -> str:
         target = _target(link[2], source)
@@ -78,7 +78,7 @@ def _moved(text: str, source: str, page: str) -> str:
         elif (ROOT / target).is_file():
             place = f"files/{target}"
         else:
-            return link[0]  # which the build says is not there
+            return link[0]  # the build reports it as broken
         return link[1] + posixpath.relpath(place, posixpath.dirname(page) or ".") + link[3]
 
     parts = FENCE.split(text)

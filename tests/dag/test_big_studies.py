@@ -42,9 +42,9 @@ def test_it_ends_with_what_it_found_and_nothing_else(tmp_path, name):
     config = ("--config", f"experiments={both if name in both else name}")
     run = snakemake(tmp_path, "doctor", *quiet, *config, check=False, **OFFLINE)
     assert run.returncode == 1
-    assert "must be mended before this can run" in run.stdout.strip().splitlines()[-1]
+    assert "must be fixed before this can run" in run.stdout.strip().splitlines()[-1]
     for machinery in (".smk", "Traceback", "WorkflowError", "{language}"):
         assert machinery not in run.stdout
     for needed in (*NEEDED[name], " h on one GPU such as "):
         assert needed in run.stdout
-    assert "nothing is known" not in run.stdout
+    assert "not known yet" not in run.stdout

@@ -271,5 +271,5 @@ def test_the_doctor_ends_with_a_count_and_nothing_of_snakemake(tmp_path):
     values["splits"] = {"test": 0.5}
     path = write_study(tmp_path, values)
     run = snakemake(tmp_path, "doctor", "--config", f"experiments={path}", check=False)
-    assert run.returncode == 1 and run.stdout.splitlines()[-1].startswith("1 thing must be mended")
+    assert run.returncode == 1 and run.stdout.splitlines()[-1].startswith("1 thing must be fixed")
     assert not any(word in run.stdout for word in MACHINERY)

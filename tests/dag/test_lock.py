@@ -111,7 +111,7 @@ def test_a_second_run_is_told_who_is_at_work(first):
     first.again("--dry-run")
     first.other("refresh", "--dry-run")
     said = first.other("refresh", ends_well=False)
-    assert f"another run is at work here and may just be reading the listings: {first.who}" in said
+    assert f"another run is active here and may be reading the listings: {first.who}" in said
     assert not (first.folder / "logs/refresh.log").exists()
     assert running.locked(first.folder), "the refusal has taken the lock from the first run"
     # the advice works
@@ -150,7 +150,7 @@ def test_after_a_kill_the_next_run_is_told_how_to_go_on(first):
 def test_while_a_refresh_replaces_listings_no_other_run_starts(tmp_path):
     with at_work_in(tmp_path, Refreshing) as refreshing:
         fetched = "results/small/fetched/2020.jsonl"
-        refused = f"a refresh is at work here and replaces the listings: {refreshing.who}"
+        refused = f"a refresh is replacing the listings here: {refreshing.who}"
         said = refreshing.other(fetched, ends_well=False)
         assert refused in said
         assert "What to do: wait until it ends, or stop it and run again" in said
@@ -172,7 +172,7 @@ def test_unlock_is_the_users_word_that_a_run_on_another_host_has_ended(tmp_path)
     study = new_files_study(tmp_path, one_file=True)
     left = write(tmp_path, **AWAY, refreshes=True)
     said = study.run("--until", "list_documents", check=False)
-    assert "a refresh is at work here and replaces the listings: ann on node7" in said
+    assert "a refresh is replacing the listings here: ann on node7" in said
     assert "ssh node7 ps -p 4711" in said and "--unlock" in said
     assert not (tmp_path / "results/mine/listings").exists()
     study.run("--unlock")

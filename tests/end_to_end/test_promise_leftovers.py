@@ -116,5 +116,5 @@ def test_leftovers_are_ended_where_the_user_says_so(tmp_path):
         wait_for(again, tmp_path, lambda: "All have ended" in said.read_text())
         service.open.set()
         assert again.wait(100) == 0, said.read_text()[-4000:]
-    assert "told to end" in said.read_text()
+    assert "being stopped" in said.read_text()
     assert left and not any(psutil.pid_exists(job.pid) for job in left)

@@ -91,7 +91,7 @@ def test_a_run_killed_in_every_stage_ends_as_an_undisturbed_one(small, tmp_path)
     for stage in ("pairs", "answer"):
         kill_when(tmp_path, study, f"store/{stage}/*/*.jsonl")
         logs += (tmp_path / "logs/small/bases/small.log").read_text()
-    went_on = re.search(r"going on from \S*/checkpoint-(\d+)\n", logs)
+    went_on = re.search(r"resuming from \S*/checkpoint-(\d+)\n", logs)
     assert went_on and int(went_on[1]) >= newest, "training began anew"
     answered = stored(tmp_path, "answer")
     assert answered

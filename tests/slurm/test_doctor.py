@@ -32,17 +32,17 @@ MISSING = {"tiny": {"hub": "lab/tiny", "revision": "607a30d783dfa663caf39e066337
 def test_the_doctor_finds_nothing_wrong_where_all_fits_though_nodes_may_be_down(cluster, study):
     said = study.run(site_profile(study.folder / "profile"), target="doctor")
     assert "ok Slurm 22.05" in said
-    assert "ok squeue tells how jobs ended" in said
+    assert "ok squeue reports how jobs ended" in said
     assert "(1 toy-80gb GPU, 1 CPU, 2000 MB, 10 minutes): gpu takes it" in said
     assert "(1 CPU, 4000 MB, 60 minutes): cpu takes it" in said
     # score and others ask for an hour more in each attempt, and partitions have one hour
     late = "score, compare, count_stages, find_suspects, compare_without_suspects"
-    assert f"!  attempt 2 of {late} would wait for ever" in said
+    assert f"!  attempt 2 of {late} would wait forever" in said
     assert "Everything is here" in said
     for node in ("g1", "g2"):
         cluster.set_node(node, "drain")
     said = study.run(site_profile(study.folder / "profile"), target="doctor")
-    assert "gpu has the right nodes, but none of them takes jobs now" in said
+    assert "gpu has the right nodes, but none of them accepts jobs now" in said
     assert "!!" not in said.replace("(!!)", "")
     assert cluster.jobs() == []
 
@@ -50,13 +50,17 @@ def test_the_doctor_finds_nothing_wrong_where_all_fits_though_nodes_may_be_down(
 @pytest.mark.parametrize(
     ("asked", "site", "said"),
     [
-        ({}, {"gpu_partition": "cpu"}, "gpu or urgent would take it: set slurm_partition"),
+        ({}, {"gpu_partition": "cpu"}, "gpu or urgent would accept it: set slurm_partition"),
         ({}, {"gpu_partition": "nope"}, "Invalid partition name"),
         ({}, {"gpu_model": "a100"}, "gpu has no node with 1 a100 GPUs"),
         ({}, {"constraint": "big"}, "set or delete constraint"),
         (compute(gpu=3), {}, "gpu has no node with 3 toy-80gb GPUs (at most 2)"),
         (compute(nodes=3), {}, "gpu has 2 such nodes, not 3"),
-        (compute(nodes=2), {"launcher": "\"''\""}, "nothing starts processes on 2 nodes"),
+        (
+            compute(nodes=2),
+            {"launcher": "\"''\""},
+            "there is no launcher to start processes on 2 nodes",
+        ),
         (compute(runtime=61), {}, "gpu lets jobs run for 60 minutes, not 61"),
         ({}, {"slurm_extra": "\"'--mem=5G'\""}, "--memory option is not allowed"),
         ({"bases": MISSING}, {}, "not downloaded yet: lab/tiny, and HF_HUB_OFFLINE is set"),

@@ -52,7 +52,7 @@ def test_leftovers_are_cancelled_where_the_user_says_so(cluster, place):
     place.go()
     said, _ = again.communicate(timeout=60 * busy())
     assert again.returncode == 0, said
-    assert "told to end" in said
+    assert "being stopped" in said
     assert sorted(place.log[:4]) == ["begin a", "begin a", "begin b", "begin b"]
     assert sorted(place.log[4:]) == ["end a", "end b"]
 
@@ -80,7 +80,7 @@ def test_while_the_controller_is_away_a_run_waits_and_no_other_starts(cluster, t
     cluster.stop_controller()
     back = time.monotonic() + 60
     said = left.run("--cores", "1", code=1)
-    assert "may be at work here, and the cluster does not say" in said
+    assert "may be at work; the cluster does not answer" in said
     assert "PAPERTUNE_LEFTOVERS=ignore" in said and "Traceback" not in said
     assert sorted(left.log) == ["begin a", "begin b"]
     assert "Job stats" in left.run("--dry-run")

@@ -77,7 +77,7 @@ def test_more_jobs_than_may_be_in_the_queue_wait_for_each_other(cluster_with_acc
         cluster.run(*limit, "maxsubmit=-1")
     assert process.returncode == 0, said
     assert "at most 1 of your jobs may be in the queue" in said and "jobs: 5" in said
-    assert "asked again" in said and "MaxSubmitJobLimit" in said
+    assert "retrying until it does" in said and "MaxSubmitJobLimit" in said
     assert states(cluster, place) == ["COMPLETED"] * 2
 
 
@@ -92,7 +92,7 @@ def test_while_accounting_is_away_no_job_is_lost_and_none_runs_twice(
     try:
         other.go()
         said = other.run(*by_accounting)
-        assert "squeue is asked instead" in said
+        assert "squeue is used instead" in said
         place.go()
         cluster.until(lambda: len(place.log) == 4, "the end of both")
         time.sleep(3)

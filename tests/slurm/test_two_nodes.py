@@ -51,8 +51,8 @@ def test_two_nodes_train_what_one_process_trains(cluster: Cluster, tmp_path):
 
     assert [job.state for job in trainings(cluster)] == ["FAILED", "COMPLETED"]
     [stopped] = (study.folder / "logs/slurm/rule_train").rglob(f"{first.id}.log")
-    assert "the next attempt goes on from it" in stopped.read_text()
-    assert "going on from" in log.read_text() and "2 processes: " in log.read_text()
+    assert "the next attempt continues from it" in stopped.read_text()
+    assert "resuming from" in log.read_text() and "2 processes: " in log.read_text()
     assert "a process on g1" in log.read_text() and "a process on g2" in log.read_text()
 
     found = {}

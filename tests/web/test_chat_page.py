@@ -141,7 +141,7 @@ def test_two_turns_are_answered_side_by_side_and_all_of_it_is_text(page):
     asked = "And <b>cache</b> 4? <img src=x onerror='window.pwned=9'>"
     base, tuned = ask(page, asked, 2)
     assert base[::2] == tuned[::2] == ["What is cache 3?", asked] and len(base) == len(tuned) == 4
-    page.click("text=What each of them reads")
+    page.click("text=What each model reads")
     read = [page.input_value(f"#read-{name} textarea") for name in ("base", "tuned")]
     assert asked in read[1] and HOSTILE in read[1] and HOSTILE not in read[0]
     # nothing of these is an element, nor ran, nor was asked for
@@ -160,7 +160,7 @@ def test_a_document_is_found_and_read_and_the_filter_has_its_say(page):
     choose(page, "document", f"{TITLES[1]} (2011)")
     ask(page, "What is the tern?", 1)
     assert "unrelated (p = 0.12, 0.60 is needed)" in page.input_value("#note textarea")
-    page.click("text=What each of them reads")
+    page.click("text=What each model reads")
     assert f"Abstract: Cache 2011 is grey. {TITLES[1]}" in page.input_value("#read-tuned textarea")
     ask(page, "What is a cache?", 2)
     assert "lets this question pass" in page.input_value("#note textarea")

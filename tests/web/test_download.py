@@ -58,9 +58,9 @@ def test_a_model_comes_whole_and_without_pickles(hub, tmp_path):
 
 
 REFUSED = {
-    "owner/gated": "agreement to its licence", "nobody/model": "no such model or revision",
+    "owner/gated": "its licence must be accepted", "nobody/model": "no such model or revision",
     "owner/pickled": "no safetensors weights", "owner/unreachable": "could not be reached",
-    "https://huggingface.co/owner/model": "no name of a model on the Hub",
+    "https://huggingface.co/owner/model": "not a name of a model on the Hub",
 }  # fmt: skip
 
 

@@ -227,7 +227,7 @@ def test_a_text_that_cannot_be_split_into_sentences_costs_its_page(listed):
     first, rejected = listed(api, titles=["Sluice", "Endless"], sentences=1, min_words=1)
     assert first.text == "Sluice is a gate that holds back the water of a mill."
     assert rejected.reason == "parse_time"
-    assert "is not read again; delete " in rejected.detail
+    assert "is not tried again; to retry, delete " in rejected.detail
 
 
 LAG = {"error": {"code": "maxlag", "info": "Waiting for db1: 5.2 seconds lagged.", "lag": 0.01}}

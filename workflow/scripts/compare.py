@@ -1,4 +1,4 @@
-"""Compare the models of an experiment on all of its test sets: the matrix, and what it rests on."""
+"""Compare the models of an experiment on all of its test sets: the matrix and its inputs."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Compare the models of an experiment once more, without the documents that are suspicious."""
+"""Compare the models of an experiment again, without the suspect documents."""
 
 import shutil
 from pathlib import Path

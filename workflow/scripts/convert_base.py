@@ -1,4 +1,4 @@
-"""Make a model folder of a GGUF file, a base's own or one in a package, for offline jobs to read."""
+"""Convert a GGUF file, a base's own or one in a package, to a model folder for offline jobs."""
 
 from pathlib import Path
 

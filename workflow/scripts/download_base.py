@@ -1,4 +1,4 @@
-"""Bring a model of the Hub, at one revision, into a folder that offline jobs read."""
+"""Download a model from the Hub, at one revision, to a folder for offline jobs."""
 
 from pathlib import Path
 

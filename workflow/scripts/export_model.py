@@ -1,4 +1,4 @@
-"""Write a trained model as one folder for others: whole weights, tokenizer, card with results."""
+"""Export a trained model as one folder: merged weights, tokenizer, card with results."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Fetch the landing pages of one year's documents and take the abstracts from them."""
+"""Fetch the landing pages of one year's documents and extract the abstracts."""
 
 from pathlib import Path
 

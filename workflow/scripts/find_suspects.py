@@ -1,4 +1,4 @@
-"""Find documents that stay in testing though something of them may have been trained on."""
+"""Find test documents of which parts may have been trained on (suspects)."""
 
 from papertune.jobs.job import job
 from papertune.leakage.pairs import left_out

@@ -1,4 +1,4 @@
-"""Write the pairs that probes are asked as."""
+"""Write the pairs of the probe questions."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Find the documents of a split that stand on the training side, as they are or nearly so."""
+"""Find documents of a split that also occur on the training side, exactly or nearly."""
 
 from papertune.jobs.job import job
 from papertune.leakage.splits import keep_apart

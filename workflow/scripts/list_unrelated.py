@@ -1,4 +1,4 @@
-"""List the questions that the filter holds the study's against."""
+"""List the unrelated questions that the filter is trained with."""
 
 from papertune.filter.questions import list_unrelated
 from papertune.jobs.job import job

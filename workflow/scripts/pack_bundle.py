@@ -1,4 +1,4 @@
-"""Pack what was collected for an experiment, for a machine without internet."""
+"""Pack the collected documents of an experiment for a machine without internet."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
-"""Show what a run would submit: python workflow/scripts/plan.py [what you would give to snakemake].
+"""Show what a run would submit: python workflow/scripts/plan.py [arguments of snakemake].
 
-The plan is made by Snakemake's own dry-run, so it has what the run would do and nothing else.
+The plan comes from Snakemake's own dry run, so it shows exactly what the run would do.
 """
 
 import os
@@ -14,7 +14,7 @@ from papertune.errors import shown
 with tempfile.TemporaryDirectory(prefix="papertune-plan-") as folder:
     plan = Path(folder, "plan.txt")
     run = subprocess.run(
-        # a dry-run would show jobs with the threads of one core
+        # a dry run would show jobs with the threads of one core
         [
             *(sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "rules", "progress"),
             *sys.argv[1:],

@@ -1,4 +1,4 @@
-"""Show a few documents, pairs and prompts of the experiments, and what they will take."""
+"""Show a few documents, pairs and prompts of the experiments, and estimate time and memory."""
 
 import sys
 

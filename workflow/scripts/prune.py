@@ -1,4 +1,4 @@
-"""Delete from the store what no experiment refers to: tells how much that is, and asks before."""
+"""Delete from the store what no experiment refers to, after showing its size and asking."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ from papertune.study.layout import Layout
 
 
 def agree(question):
-    """Whether somebody says yes: in the configuration, or on the terminal if there is one."""
+    """Whether the user agrees, by the configuration or on the terminal if there is one."""
     if snakemake.config["yes"] or not sys.stdin.isatty():
         return snakemake.config["yes"]
     print(shown(f"{question} [y/N] "), end="", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Take in what people thought of answers."""
+"""Import people's ratings of answers."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Render the pages that gave no abstract as they came, with a headless browser."""
+"""Render pages that gave no abstract without JavaScript, in a headless browser."""
 
 from pathlib import Path
 

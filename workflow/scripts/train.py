@@ -1,4 +1,4 @@
-"""Adapt a base to a dataset with one method and one seed; one that was made before is found again."""
+"""Adapt a base to a dataset with one method and one seed; reuse a model trained before."""
 
 from pathlib import Path
 

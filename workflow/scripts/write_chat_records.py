@@ -1,4 +1,4 @@
-"""Write a dataset as records of a user and an assistant."""
+"""Write a dataset as chat records with the roles user and assistant."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Write an experiment's training text, for a base of any experiment to read."""
+"""Write an experiment's training text, for pre-training a base of any experiment."""
 
 from pathlib import Path
 

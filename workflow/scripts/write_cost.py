@@ -1,4 +1,4 @@
-"""Write the table of what an experiment's results cost, and of what a larger study would."""
+"""Write the table of an experiment's cost, and of the estimated cost of a larger study."""
 
 from pathlib import Path
 

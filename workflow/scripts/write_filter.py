@@ -1,4 +1,4 @@
-"""Write the table of what the filter of unrelated questions is worth."""
+"""Write the table of precision and recall of the filter of unrelated questions."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Write the tables of what stood on both sides of a split."""
+"""Write the tables of documents found on both sides of a split."""
 
 from pathlib import Path
 

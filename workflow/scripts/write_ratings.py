@@ -1,4 +1,4 @@
-"""Write what people think of answers to probes, and how they agree, as tables."""
+"""Write tables of people's ratings of probe answers, and of their agreement."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Write the page of all reports that the experiments of this run reproduce."""
+"""Write the page that compares the experiments of this run with the reports they reproduce."""
 
 from pathlib import Path
 

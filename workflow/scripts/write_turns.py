@@ -1,4 +1,4 @@
-"""Write how models do turn by turn of a conversation."""
+"""Write the table of scores by turn of a conversation."""
 
 from pathlib import Path
 

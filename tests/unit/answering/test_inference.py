@@ -159,7 +159,7 @@ def test_long_prompts_lose_the_end_of_their_context_and_it_is_said(run, caplog):
     assert answers[1].text == answers[2].text != answers[3].text  # what differs was cut off, or not
     assert answers[4].text == "" and answers[4].reference_tokens == 0 and not answers[4].truncated
     assert "3 of 5 prompts are longer than 116 tokens and lose the end of" in caplog.text
-    assert "1 of 5 prompts are longer than 116 tokens and have no room without any" in caplog.text
+    assert "1 of 5 prompts are longer than 116 tokens and do not fit even without" in caplog.text
     assert run(items)[0] == 0  # the store has them all
     assert run(items[:4], "grown")[0] == 4
     assert run(items, "grown") == (1, answers)  # nothing is left that could be asked

@@ -171,7 +171,7 @@ def test_folders_of_one_disk_are_looked_at_once(tmp_path):
     found = list(machine.check_folders(["results", "store", tmp_path]))
     assert len(found) == 2
     assert found[0].text.startswith("results: room for ")
-    assert found[1] == fine("results can be written to, and its clock is this machine's")
+    assert found[1] == fine("results can be written to, and its clock agrees with this machine's")
     assert list(tmp_path.iterdir()) == []
 
 

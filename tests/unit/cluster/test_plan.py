@@ -33,7 +33,7 @@ def test_isca_in_full_submits_few_jobs_and_asks_for_so_many_gpu_hours(tmp_path):
     assert row(said, "synthesize") == "synthesize 4 cluster 1 4 32 GB 4:00 h 16"
     assert row(said, "train") == "train 6 cluster 1 4 32 GB 4:00 h 24"
     assert row(said, "answer") == "answer 14 cluster 1 4 32 GB 4:00 h 56"
-    assert "GPU-hours asked for: 96, if every job takes all of its time." in said
+    assert "GPU-hours requested: 96, if every job takes all of its time." in said
     submitted = int(re.search(r"Submitted to the cluster: (\d+) jobs", said)[1])
     assert 4 + 6 + 14 < submitted <= 80
     assert row(said, "list_documents") == "list_documents 20 here"
@@ -68,7 +68,7 @@ def test_the_plan_says_what_models_take_and_what_would_fit(tmp_path):
 def test_on_one_machine_nothing_is_submitted_and_a_mistake_is_said(tmp_path):
     assert "did you mean 'demo'?" in plan(tmp_path, "--config", "experiments=demmo", status=1)
     said = plan(tmp_path, "--config", "experiments=isca")
-    assert "Submitted to the cluster: 0 jobs" in said and "GPU-hours asked" not in said
+    assert "Submitted to the cluster: 0 jobs" in said and "GPU-hours requested" not in said
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_the_doctor_ends_with_a_status_where_something_is_wrong(tmp_path, no_clu
     assert "!! https://dblp.org/ does not answer" in run.stdout
     assert "!! not downloaded yet: openai-community/gpt2, google/gemma-2-2b-it" in run.stdout
     assert "!! google/gemma-2-2b-it is gated" in run.stdout
-    assert "things must be mended" in run.stdout.splitlines()[-1] and "Traceback" not in run.stdout
+    assert "things must be fixed" in run.stdout.splitlines()[-1] and "Traceback" not in run.stdout
 
 
 def test_a_profile_of_a_cluster_without_one_is_wrong_before_anything_runs(tmp_path, no_cluster):

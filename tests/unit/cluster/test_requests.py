@@ -35,7 +35,7 @@ def test_what_fits_lacks_nothing():
         ({"mem_mb": 256001}, "has no node with 256001 MB of memory (at most 256000)"),
         ({"mem_mb": 0, "mem_mb_per_cpu": 64001}, "has no node with 256004 MB"),
         ({"_cores": 65}, "has no node with 65 CPUs (at most 64)"),
-        ({"gpu_model": "toy", "_cores": 17}, "has no node with all of it at once"),
+        ({"gpu_model": "toy", "_cores": 17}, "has no single node with all of it"),
     ],
 )
 def test_what_is_too_much_is_named(resources, said):
@@ -49,7 +49,7 @@ def test_a_job_of_several_nodes_wants_as_many_that_have_what_it_asks_of_each():
     assert lacks(**both | {"gpu": 6}) == ["has no node with 3 toy GPUs (at most 2)"]
     one_down = PARTITION.replace("|2|16|64000|gpu:toy:2|idle", "|1|16|64000|gpu:toy:2|idle")
     one_down += "gpu|up|10:00:00|1|16|64000|gpu:toy:2|down\n"
-    said = "has the right nodes, but 1 of them takes jobs now"
+    said = "has the right nodes, but 1 of them accepts jobs now"
     assert lacks(one_down, **both) == [said] and lacks(one_down, **both, ever=True) == []
     (kind,) = kinds_of([("train", False, attempts(60, 4, nodes=2))])
     assert kind.gpu_hours() == 4
@@ -58,7 +58,7 @@ def test_a_job_of_several_nodes_wants_as_many_that_have_what_it_asks_of_each():
 
 
 def test_nodes_that_are_down_may_come_back():
-    assert lacks(gpu=8) == ["has the right nodes, but none of them takes jobs now"]
+    assert lacks(gpu=8) == ["has the right nodes, but none of them accepts jobs now"]
     assert lacks(PARTITION.replace("gpu|up", "gpu|down")) == ["is closed"]
     assert lacks(gpu=8, ever=True) == []
     assert lacks(PARTITION.replace("gpu|up", "gpu|down"), ever=True) == []
@@ -94,7 +94,7 @@ def test_jobs_that_ask_for_the_same_are_one_kind():
     assert [kind.gpu_hours() for kind in kinds] == [0, 4, 3, 0]
     said = show_plan(kinds)
     assert "Submitted to the cluster: 4 jobs. Run here: 1 job." in said
-    assert "GPU-hours asked for: 7, if" in said
+    assert "GPU-hours requested: 7, if" in said
     assert show_plan([]) == "Nothing to be done.\n"
     assert "At most 21, if every job also fails until its last attempt (2)." in said
 

@@ -328,7 +328,7 @@ def test_a_folder_that_is_no_base_is_found_before_anything_is_made_for_it(tmp_pa
     assert found.state == "wrong" and "no safetensors weights in the folder" in found.text
     assert layout.base("full") in found.text
     (Path(layout.base("full")) / "model.safetensors").write_bytes(b"cut")
-    assert {one.hint for one in check_bases([layout])} == {"download the model again, whole"}
+    assert {one.hint for one in check_bases([layout])} == {"download the complete model again"}
 
 
 def test_models_that_do_not_fit_are_an_error_with_what_would(tmp_path):

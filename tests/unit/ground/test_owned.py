@@ -100,7 +100,7 @@ def test_what_is_planted_at_a_name_is_not_written_through(folder, capfd, writer,
     def work() -> None:
         share([folder], trust=False)
         with pytest.raises(
-            NotOwned, match=f"it is {'no regular file' if kind == 'fifo' else 'a l'}"
+            NotOwned, match=f"it is {'not a regular file' if kind == 'fifo' else 'a l'}"
         ):
             write(folder / name)
 
@@ -141,7 +141,7 @@ def test_a_private_folder_is_this_users_alone():
         assert private_folder(place / "mine") == place / "mine"
         made: dict[str, Callable[[], object]] = {
             "belongs to user": lambda: (place / "theirs").mkdir(),
-            "is no folder": lambda: (place / "file").symlink_to(place / "mine"),
+            "is not a folder": lambda: (place / "file").symlink_to(place / "mine"),
         }
         for (said, make), name in zip(made.items(), ("theirs", "file"), strict=True):
             assert as_user(NOBODY, [], make)

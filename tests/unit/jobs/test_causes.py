@@ -21,7 +21,7 @@ def of(module: str, name: str) -> Exception:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (OSError(errno.EDQUOT, "Disk quota exceeded", "results/x"), ["results/x", "make room"]),
+        (OSError(errno.EDQUOT, "Disk quota exceeded", "results/x"), ["results/x", "free space"]),
         (RuntimeError("CUDA error: out of memory\nCompile with"), ["GPU's memory", "max_length"]),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when"), ["GPU's memory"]),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you"), ["--cores"]),
@@ -32,7 +32,7 @@ def of(module: str, name: str) -> Exception:
         (ModuleNotFoundError("No module named 'peft'", name="peft"), ["peft", "make install"]),
         (ImportError("libcudart.so.12: cannot open shared object"), ["make install"]),
         (PermissionError(errno.EACCES, "Permission denied", "store/x"), ["store/x", "ls -ld"]),
-        (OSError(errno.EROFS, "Read-only file system", "x"), ["reading only"]),
+        (OSError(errno.EROFS, "Read-only file system", "x"), ["read-only"]),
         (OSError(errno.EMFILE, "Too many open files"), ["ulimit"]),
         (OSError(errno.ESTALE, "Stale file handle", "x"), ["the same command again"]),
         (OSError(errno.ENAMETOOLONG, "File name too long", "x"), ["shorter name"]),

@@ -89,5 +89,5 @@ def test_training_whose_disk_was_full_goes_on_when_there_is_room(
     resize(disk, "4m")
     with caplog.at_level("INFO"):
         disturbed = runs("disturbed")
-    assert f"going on from {disk}/disturbed/checkpoint-3" in caplog.text
+    assert f"resuming from {disk}/disturbed/checkpoint-3" in caplog.text
     assert bytes_of(disturbed) == bytes_of(undisturbed)

@@ -42,7 +42,7 @@ def test_a_job_ends_after_the_item_it_is_at(tmp_path, times):
     for text in (told, log.read_text()):
         assert text.count("SIGTERM: ending") == 1
         assert "stopped by SIGTERM, 0." in text
-        assert "what is finished is kept; the next attempt goes on from it" in text
+        assert "finished work is kept; the next attempt continues from it" in text
         assert "Traceback" not in text
 
 

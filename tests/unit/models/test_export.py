@@ -92,7 +92,7 @@ def test_a_merged_model_is_the_adapter_on_its_base(trained, tmp_path, family, me
     own = json.loads((model / "generation_config.json").read_text())
     assert own["eos_token_id"] == tokenizer.eos_token_id
     assert own["pad_token_id"] == tokenizer.pad_token_id and not own.get("do_sample")
-    said = "4 bit (nf4), written out again" if method == "qlora" else "the weights of its base"
+    said = "4 bit (nf4), dequantised" if method == "qlora" else "the weights of its base"
     assert said in (folder / "README.md").read_text()
 
 
@@ -209,7 +209,7 @@ def test_settings_of_an_adapter_that_are_none_are_named(tmp_path):
     (tmp_path / "model.safetensors").touch()
     for said in ("[" * 100_000, "[]", "{"):
         (tmp_path / "adapter_config.json").write_text(said)
-        with pytest.raises(TrainingError, match="no settings of an adapter"):
+        with pytest.raises(TrainingError, match="not have the settings of an adapter"):
             weights_digest(tmp_path)
 
 

@@ -176,21 +176,21 @@ def test_ends_of_turns_end_an_answer_too(llama, tmp_path):
     ("said", "what"),
     [
         ({"general__type": "adapter"}, "the file has adapters"),
-        ({"general__type": "mmproj"}, "reads pictures"),
-        ({"general__architecture": "clip"}, "reads pictures"),
-        ({"general__type": "imatrix"}, "no model but a imatrix"),
+        ({"general__type": "mmproj"}, "image part"),
+        ({"general__architecture": "clip"}, "image part"),
+        ({"general__type": "imatrix"}, "a imatrix, not a model"),
         ({"split__count": 3}, "one of 3 that a model was split into"),
         ({"general__architecture": "t5"}, "encoder-decoder"),
-        ({"general__architecture": "nobodys"}, "'nobodys' are not read from GGUF"),
+        ({"general__architecture": "nobodys"}, "'nobodys' cannot be read from GGUF"),
         ({"tokenizer__ggml__tokens": None}, "no tokenizer"),
-        ({"tokenizer__ggml__pre": "nobodys"}, "'nobodys'.* how texts are cut up"),
-        ({"tokenizer__ggml__pre": None}, "by no name"),
+        ({"tokenizer__ggml__pre": "nobodys"}, "pre-tokenizer .*'nobodys'"),
+        ({"tokenizer__ggml__pre": None}, "is not named"),
         (
             {"llama__rope__scaling__type": "yarn", "llama__rope__scaling__factor": 4.0},
-            "stretched by 'yarn'",
+            "position scaling 'yarn'",
         ),
         ({"more": {"blk.0.attn_q.bias": [0.0] * 32}}, "no place in a llama: blk.0.attn_q.bias"),
-        ({"more": {"rope_freqs.weight": [3.0] * 8}}, "stretched in a way"),
+        ({"more": {"rope_freqs.weight": [3.0] * 8}}, "of an unknown kind"),
     ],
 )
 def test_what_is_no_language_model_is_told_with_what_to_do(llama, tmp_path, said, what):
@@ -250,9 +250,9 @@ def test_parts_in_packages_are_joined_and_no_code_of_theirs_is_run(llama, tmp_pa
         "made_from": "tiny-a 1.0", "sha256": file_digest(file),
         "terms": ["LICENSE", "TINY_TERMS.html"],
     }  # fmt: skip
-    # a package that somebody has written into is not the one that was installed
+    # a package that somebody has written into differs from the one that was installed
     (tmp_path / "site/tiny/m.1").write_bytes(b"x" + (tmp_path / "site/tiny/m.1").read_bytes()[1:])
-    with pytest.raises(PapertuneError, match="not the one that was installed"):
+    with pytest.raises(PapertuneError, match="differs from the one that was installed"):
         convert_base(base, tmp_path / "again")
 
 
@@ -279,9 +279,9 @@ def study(tmp_path: Path, base: dict[str, object]) -> Layout:
 @pytest.mark.parametrize(
     ("base", "what"),
     [
-        ({"path": "nowhere"}, "path: nowhere is not there"),
-        ({"gguf": "nowhere.gguf"}, "gguf: nowhere.gguf is not there"),
-        ({"gguf": "~"}, "gguf: ~ is no file"),
+        ({"path": "nowhere"}, "path: nowhere does not exist"),
+        ({"gguf": "nowhere.gguf"}, "gguf: nowhere.gguf does not exist"),
+        ({"gguf": "~"}, "gguf: ~ is not a file"),
         ({"package": {"name": "no-such", "version": "1", "file": "x"}}, "no-such 1: not installed"),
     ],
 )
@@ -301,7 +301,7 @@ def test_its_licence_and_its_memory_are_told_before_it_is_made(tiny, tmp_path):
     assert list(check_bases([layout])) == []
     Path(layout.base("a"), "model.safetensors").write_bytes(b"cut")
     [broken] = check_bases([layout])
-    assert broken.hint == f"delete {layout.base('a')} and run again: it is made anew"
+    assert broken.hint == f"delete {layout.base('a')} and run again to make it anew"
     assert weights_of(layout) == {"weights": {"sha256-0123": "apache-2.0"}}
 
 

@@ -18,8 +18,8 @@ def config(width: int = 576, inner: int = 1536):
 @pytest.mark.parametrize(
     ("asked", "width", "units", "faster", "name", "why"),
     [
-        ("bf16", 576, "AMX", 1e9, "bf16", "asked for"),
-        ("fp32", 576, "AMX", 0.0, "fp32", "asked for"),
+        ("bf16", 576, "AMX", 1e9, "bf16", "as requested"),
+        ("fp32", 576, "AMX", 0.0, "fp32", "as requested"),
         ("auto", 576, "", 0.0, "fp32", "no units"),
         ("auto", 64, "AMX", 0.0, "fp32", "layers of 64 gain nothing"),
         ("auto", 576, "AMX", 1e-9, "bf16", "AMX: bf16 was measured"),
@@ -60,4 +60,4 @@ def test_a_wide_model_trains_and_loads_in_it_at_the_same_loss(tmp_path, monkeypa
         assert str(load_model(folder).dtype) == "torch.float32"
         for ours, theirs in zip(history_of(folder), history_of(exact), strict=True):
             assert ours["validation_loss"] == pytest.approx(theirs["validation_loss"], rel=0.01)
-    assert facts_of(exact)["precision"]["why"] == "asked for"
+    assert facts_of(exact)["precision"]["why"] == "as requested"

@@ -123,7 +123,7 @@ def test_jobs_begin_by_themselves_when_the_process_is_killed_in_their_midst(copi
         server.kill()
         said, told = one.communicate(timeout=20 * busy())
     assert (warm_one, said.split()[0], one.returncode) == ("True", "False", 3), told
-    assert int(said.split()[1]) == one.pid and "begins by itself" in told
+    assert int(said.split()[1]) == one.pid and "starts by itself" in told
     dead = not psutil.pid_exists(int(first)) or psutil.Process(int(first)).status()
     assert dead in (True, psutil.STATUS_ZOMBIE)  # not both at once
 

@@ -104,7 +104,7 @@ def test_a_precision_that_was_not_reached_and_few_documents_are_said(filtered):
     one = dict.fromkeys(("precision", "recall", "f1", "passed"), few | {"value": None})
     one["recall"] = few
     table = filter_table(about | {"reached": False, "measured": {"chosen": one, "middle": one}})
-    assert "none" in table.rows[0][0] and table.rows[0][1] == "–"
+    assert "no threshold" in table.rows[0][0] and table.rows[0][1] == "–"
     assert "few documents" in table.rows[0][2]
 
 

@@ -150,7 +150,7 @@ def test_what_is_not_known_is_said_so():
         **{"read_by_browser": 0, "wait_for_browser": 12},
     }
     lines = dict(told(how))
-    assert lines["Commit"].startswith("not known") and lines["Models trained on"] == "not known"
+    assert lines["Commit"].startswith("unknown") and lines["Models trained on"] == "not known"
     assert lines["Browser"] == "none (12 papers wait for one)"
 
 

@@ -98,7 +98,7 @@ def test_the_report_shows_probes_ratings_and_what_is_left_out(probed, tmp_path):
     section = page.partition('<section id="probes">')[2].partition("</section>")[0]
     assert "My own · the author’s own" in section and section.count("<article>") == 4
     assert "few probes" in section and "Krippendorff" in section
-    assert str(bad) in section and "no file of ratings" in section
+    assert str(bad) in section and "not a file of ratings" in section
     assert "<img" not in page and page.count("<script") == 4
     rate(probed)
     page = write_report(probed, tmp_path / "again.html")

@@ -146,7 +146,7 @@ def test_csv_has_each_number_in_a_column_of_its_own(study, tables):
         "Stage",
         "Part",
     }
-    words |= {"Outcome", "Reason", "Unit", "Held against"}
+    words |= {"Outcome", "Reason", "Unit", "Baseline"}
     for name in tables:
         for row in csv_of(study.tables / f"{name}.csv"):
             for heading, text in row.items():
@@ -206,13 +206,13 @@ def test_each_row_says_what_it_is_held_against_where_that_differs():
     chat = {"base": "small", "method": "lora", "label": "Chat", "examples": {"variant": "chat"}}
     several = Experiment.model_validate(SETTINGS | {"models": SETTINGS["models"] | {"chat": chat}})
     table = comparison_table([], several)
-    assert table.columns[:2] == ["Model", "Held against"] and "than its baseline" in table.title
+    assert table.columns[:2] == ["Model", "Baseline"] and "than its baseline" in table.title
     made = "Base model, in its chat template"
     assert [row[:2] for row in table.rows] == [
         ["Base, untuned", "–"], ["Full fine-tuning", "Base, untuned"], ["LoRA", "Base, untuned"],
         [made, "–"], ["Chat", made],
     ]  # fmt: skip
-    assert metrics_table([], several).columns[2:4] == ["Model", "Held against"]
+    assert metrics_table([], several).columns[2:4] == ["Model", "Baseline"]
     assert short(made) == made  # whole in figures, too
 
 

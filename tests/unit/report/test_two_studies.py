@@ -120,7 +120,7 @@ def test_values_by_another_embedder_or_of_no_common_question_are_held_against_no
     ("change", "said"),
     [
         (lambda root: (root / "made.json").unlink(), "snakemake --config experiments=demo"),
-        (lambda root: (root / "made.json").write_text("{"), "no JSON"),
+        (lambda root: (root / "made.json").write_text("{"), "not JSON"),
         (lambda root: (root / "made.json").write_text("{}"), "an earlier version"),
     ],
     ids=["unfinished", "damaged", "old"],
@@ -136,5 +136,5 @@ def test_what_is_no_finished_study_is_told(studies, tmp_path, change, said):
 def test_a_name_is_told_the_nearest_and_one_study_is_not_two(studies, tmp_path):
     with pytest.raises(PapertuneError, match="did you mean 'demo'"):
         read_study("dmo", studies[0].root.parent)
-    with pytest.raises(PapertuneError, match="one study, not two"):
+    with pytest.raises(PapertuneError, match="both are the same study"):
         write_comparison(studies[0], read_study(str(studies[0].root)), tmp_path / "page.html")

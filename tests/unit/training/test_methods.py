@@ -167,8 +167,8 @@ def test_adapters_leave_out_frozen_layers(run, method):
 @pytest.mark.parametrize(
     ("method", "freeze", "message"),
     [
-        ("freeze", {"first": 4}, "asks for 4 layers, and the base has 3"),
-        ("freeze", {"last": 9, "layers": [3]}, "asks for 9 layers, and the base has 3"),
+        ("freeze", {"first": 4}, "asks for 4 layers, but the base has 3"),
+        ("freeze", {"last": 9, "layers": [3]}, "asks for 9 layers, but the base has 3"),
         ("freeze", {"modules": ["model.embed_token"]}, "did you mean 'model.embed_tokens'"),
         ("freeze", {"modules": ["model", "lm_head"]}, "leaves nothing to train"),
         ("lora", {"first": 3}, "no module gets an adapter"),

@@ -125,8 +125,8 @@ def test_a_torn_checkpoint_is_seen_and_the_one_before_taken(run, killed, tear, n
     assert (before.name, newest.name) == ("checkpoint-12", "checkpoint-15")
     tear(newest / name)
     resumed = run("torn", **LONG)
-    assert f"{newest} is not whole" in caplog.text
-    assert f"going on from {before}" in caplog.text
+    assert f"{newest} is incomplete" in caplog.text
+    assert f"resuming from {before}" in caplog.text
     assert_same(resumed, undisturbed)
 
 

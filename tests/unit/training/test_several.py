@@ -152,7 +152,7 @@ def test_where_one_has_no_memory_all_begin_anew_with_a_smaller_batch(study, monk
     monkeypatch.setenv("WARM_JOBS_FIRST", str(script))
     job = study.start("memory-two", {"memory-two": short})
     assert job.end() == 0, job.said()
-    assert "out of memory; going on with at most" in job.said()
+    assert "out of memory; continuing with at most" in job.said()
     assert "all processes begin anew" in job.said()
     two = study.folder / "memory-two/seed-1"
     assert facts_of(two)["batch"]["found"] and facts_of(two)["batch"]["examples"] == 4
@@ -181,7 +181,7 @@ def test_interrupted_they_all_end_and_others_go_on(study, whom, number, parts, t
     assert not psutil.wait_procs(workers, timeout=60)[1]
     assert job.end() == (75 if number == signal.SIGTERM else -number), job.said()
     if number == signal.SIGTERM:
-        assert "the next attempt goes on from it" in job.said() and "Traceback" not in job.said()
+        assert "the next attempt continues from it" in job.said() and "Traceback" not in job.said()
     left = list(study.checkpoints(name).glob("checkpoint-*"))
     assert left and all((folder / "whole").exists() for folder in left)
     assert not (study.folder / name).exists()
@@ -193,7 +193,7 @@ def test_interrupted_they_all_end_and_others_go_on(study, whom, number, parts, t
         resumed = study(name, **how)
     else:
         resumed = study.two(name, **how | {"sharded": then == "two with parts"})
-        assert "going on from" in (study.folder / f"{name}.log").read_text()
+        assert "resuming from" in (study.folder / f"{name}.log").read_text()
     assert facts_of(resumed)["tokens_seen"] == facts_of(undisturbed)["tokens_seen"]
     assert history_of(resumed)[-1]["step"] == 72
     if then == "two":  # as if nothing had happened

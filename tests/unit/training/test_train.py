@@ -135,7 +135,7 @@ def test_the_trainer_is_told_what_the_settings_say(tmp_path):
     # a warm-up is a share of the updates below 1, and their number above
     steps = {warmup: arguments(tmp_path, warmup=warmup).warmup_steps for warmup in (0.0, 0.25, 4)}
     assert steps == {0.0: 0, 0.25: 2, 4: 4}
-    with pytest.raises(TrainingError, match="warm-up of 8 updates, and the run has 8"):
+    with pytest.raises(TrainingError, match="warm-up has 8 updates, but the run has 8"):
         arguments(tmp_path, warmup=8)
 
 

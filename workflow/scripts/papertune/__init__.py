@@ -1,13 +1,13 @@
 """Papertune: collect documents, have pairs written about them, fine-tune, and score.
 
 The library knows nothing of Snakemake; the scripts beside this package call it with plain
-arguments. `docs/architecture.md` leads through its rooms.
+arguments. `docs/architecture.md` describes its rooms (subpackages).
 """
 
 VERSION = "0.1.0"  # of CITATION.cff
 
-# A room imports from those before it only. What lies directly in this package is the ground floor,
-# and imports from no room.
+# A room imports only from rooms listed before it. Modules directly in this package import from
+# no room.
 ROOMS = (
     "sandbox",
     "metrics",

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, and known by their state or content; JSON of anybody's."""
+"""Atomic writing, digests and states of files, and safe reading of untrusted JSON."""
 
 import hashlib
 import json
@@ -16,9 +16,9 @@ from papertune.owned import anybodys, file_mode, make_folder
 
 @contextmanager
 def atomic_write(path: str | Path, *, binary: bool = False) -> Iterator[IO[Any]]:
-    """Open a file, UTF-8 or binary, that has its name only once it is whole and on disk.
+    """Open a file, UTF-8 or binary, that gets its name only once it is complete and on disk.
 
-    Raises OSError as the file system says (a full disk, say); the old file is then untouched.
+    Raises OSError from the file system (a full disk, for example); the old file is then untouched.
     """
     target = Path(path)
     make_folder(target.parent)
@@ -37,26 +37,26 @@ def atomic_write(path: str | Path, *, binary: bool = False) -> Iterator[IO[Any]]
 
 
 def read_json(path: str | Path) -> Any:
-    """The value of a JSON file that anybody may have written.
+    """Return the value of a JSON file from any author.
 
     Raises:
-        ValueError: it is no JSON, or nested so deep that nothing of ours wrote it.
-        OSError: it cannot be read, or is a link or no file.
+        ValueError: it is not JSON, or nested deeper than any file that Papertune writes.
+        OSError: it cannot be read, or is a link or not a regular file.
     """
     with open(path, encoding="utf-8", opener=anybodys) as stream:
         return from_json(stream.read())
 
 
 def whole(text: str) -> str:
-    """A text with U+FFFD for each half of a surrogate pair, which no file and no request takes."""
+    """Replace lone surrogates, which cannot be encoded as UTF-8, by U+FFFD."""
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
 def from_json(text: str | bytes) -> Any:
-    """The value of a JSON text, with :func:`whole` texts.
+    """Return the value of a JSON text, its strings made valid by :func:`whole`.
 
     Raises:
-        ValueError: it is none (in bytes: in UTF-8), or nested too deep.
+        ValueError: it is not JSON, its bytes are not UTF-8, or it is nested too deep.
     """
     text = text if isinstance(text, str) else text.decode("utf-8-sig")
     try:
@@ -69,14 +69,14 @@ def from_json(text: str | bytes) -> Any:
 
 
 def file_state(path: str | Path) -> tuple[str, int, int, int, int]:
-    """Where a file lies, its size, and more that changes when somebody changes or replaces it."""
+    """Return a file's path, size and what else changes when the file is changed or replaced."""
     state = os.stat(path)
     same = state.st_size, state.st_ino, state.st_mtime_ns, state.st_ctime_ns
     return os.path.realpath(path), *same
 
 
 def file_digest(path: str | Path) -> str:
-    """SHA-256 of a file's content, in hex; a file that has not changed is read once per process."""
+    """SHA-256 of a file's content, in hex; an unchanged file is read once per process."""
     return _file_digest(*file_state(path))
 
 
@@ -95,6 +95,6 @@ def files_digest(paths: Iterable[Path]) -> str:
 
 
 def count_lines(path: str | Path) -> int:
-    """How many lines of a file are not empty."""
+    """Count the non-empty lines of a file."""
     with open(path, "rb", opener=anybodys) as stream:
         return sum(1 for line in stream if line.strip())

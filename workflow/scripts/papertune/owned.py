@@ -1,13 +1,13 @@
-"""Names that other accounts may have taken: in the temporary directory, in a folder of a group.
+"""Safe use of paths that other accounts can write to: temporary directories, group folders.
 
-Where others may write, a name that is known beforehand may stand for a link, a fifo or a file of
-somebody else's, and may stand for another thing a moment later. ``open(path, opener=own)`` and its
-like take regular files only, follow no link at the end of the path, wait for nobody and empty a file
-only once it is known to be the right one.
+Where others can write, a predictable name may be a link, a fifo or another account's file, or may
+be replaced at any moment. ``open(path, opener=own)`` and :func:`anybodys` accept regular files
+only, follow no link at the end of the path, never block, and truncate a file only after checking
+it.
 
-In a folder that others may write into, a user works in a part that is theirs alone, unless the members
-of its group are trusted (``trust_group``): then they work in it together, and what is made there is
-the group's. The process's umask stays as the user has it.
+In a folder that others can write to, each user works in a private subfolder, unless the members of
+its group are trusted (``trust_group``): they then share the folder, and new files belong to the
+group. The process's umask is not changed.
 """
 
 import errno
@@ -20,27 +20,27 @@ from pathlib import Path
 
 log = logging.getLogger("papertune")
 
-# In the environment, so that all processes of a job know: the folders in which a trusted group works
-# together (by os.pathsep).
+# In the environment, so that all processes of a job see it: the folders that a trusted group
+# shares, joined by os.pathsep.
 SHARED = "PAPERTUNE_SHARED"
 OF_A_GROUP = stat.S_ISGID | stat.S_IWGRP  # a folder after `chmod g+ws`
-NO_FILE = {errno.ELOOP: "is a link", errno.ENXIO: "is no regular file"}
+NO_FILE = {errno.ELOOP: "is a link", errno.ENXIO: "is not a regular file"}
 
 
 class NotOwned(PermissionError):
-    """A name that somebody else has taken, or may have."""
+    """A path that belongs to another account, or may be changed by one."""
 
     def __init__(self, path: str | Path, what: str) -> None:
-        super().__init__(errno.EPERM, f"is not taken: it {what}", str(path))
+        super().__init__(errno.EPERM, f"is not trusted: it {what}", str(path))
 
     def __str__(self) -> str:
         return f"{self.filename} {self.strerror}"
 
 
 def part_of(folder: str | Path, *, trust: bool) -> Path:
-    """The folder itself, or what is this user's in one that others may write into.
+    """Return the folder itself, or this user's subfolder if others can write to the folder.
 
-    One that is not there yet is judged as it would be made.
+    A folder that does not exist yet is judged by the permissions it would be created with.
     """
     folder = Path(folder)
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
@@ -53,10 +53,10 @@ def part_of(folder: str | Path, *, trust: bool) -> Path:
 
 
 def share(folders: Iterable[str | Path], *, trust: bool) -> None:
-    """Say in which folders people work, as :func:`part_of` has them, and whether a group is trusted.
+    """Declare the working folders, as :func:`part_of` returns them, and whether a group is trusted.
 
     Raises:
-        NotOwned: the name of this user's part is another account's.
+        NotOwned: this user's subfolder belongs to another account.
     """
     places = [Path(os.path.abspath(folder)) for folder in folders]
     for place in places:
@@ -67,12 +67,12 @@ def share(folders: Iterable[str | Path], *, trust: bool) -> None:
 
 
 def own(path: str, flags: int) -> int:
-    """An opener of this user's files, or those of a trusted group; raises NotOwned and OSError."""
+    """An opener of files of this user or a trusted group; raises NotOwned and OSError."""
     return _open(path, flags, {os.getuid(), 0})
 
 
 def anybodys(path: str, flags: int) -> int:
-    """An opener of regular files, whoever made them: what is in them is believed by nobody."""
+    """An opener of regular files of any account: callers must not trust the content."""
     return _open(path, flags, None)
 
 
@@ -88,7 +88,7 @@ def _open(path: str, flags: int, users: set[int] | None) -> int:
     try:
         state = os.fstat(file)
         if not stat.S_ISREG(state.st_mode):
-            raise NotOwned(path, "is no regular file")
+            raise NotOwned(path, "is not a regular file")
         if not shared and users is not None and state.st_uid not in users:
             raise NotOwned(path, _of(state))
         if shared and flags & os.O_CREAT and state.st_uid == os.getuid() and not state.st_size:
@@ -102,16 +102,16 @@ def _open(path: str, flags: int, users: set[int] | None) -> int:
 
 
 def private_folder(path: str | Path) -> Path:
-    """A folder that this user alone may write into, made if it is not there.
+    """Return a folder that only this user can write to; it is created if missing.
 
     Raises:
-        NotOwned: it is a link, another account's, or others may write into it.
+        NotOwned: it is a link, belongs to another account, or others can write to it.
     """
     with suppress(FileExistsError):
         os.mkdir(path, 0o700)
     state = os.lstat(path)
     if not stat.S_ISDIR(state.st_mode):
-        raise NotOwned(path, "is no folder")
+        raise NotOwned(path, "is not a folder")
     if state.st_uid != os.getuid():
         raise NotOwned(path, _of(state))
     if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -120,9 +120,9 @@ def private_folder(path: str | Path) -> Path:
 
 
 def held_folder(path: str | Path) -> Path:
-    """A way to a folder that only this user can open, which leads to it whatever takes its name.
+    """Return a path to a private folder that stays valid if the folder's name is taken over.
 
-    It is good as long as this process lives. Raises NotOwned and OSError (a link, no folder).
+    It is valid while this process lives. Raises NotOwned and OSError (a link, not a folder).
     """
     file = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     state = os.fstat(file)
@@ -134,10 +134,10 @@ def held_folder(path: str | Path) -> Path:
 
 
 def make_folder(path: str | Path) -> Path:
-    """A folder and those above it; in one where a group works together, new ones are the group's.
+    """Create a folder and its parents; in a shared folder, new ones belong to the group.
 
     Raises:
-        NotOwned: another account's link leads out of the group's folder.
+        NotOwned: a link by another account leads out of the group's folder.
     """
     path = Path(path)
     shared = _shared(path)
@@ -156,14 +156,14 @@ def make_folder(path: str | Path) -> Path:
 
 
 def beside(folder: Path) -> Path:
-    """The folder, or the name beside it that is this user's, where a member's cannot be written."""
+    """Return the folder, or a sibling of this user where another member's cannot be written."""
     if not os.path.lexists(folder) or os.access(folder, os.W_OK | os.X_OK):
         return folder
     return folder.with_name(f"{folder.name}-{os.getuid()}")
 
 
 def give(folder: Path) -> None:
-    """Let a group that works together have what was written below a folder by other means."""
+    """Give the group access to files below a folder that other programs wrote."""
     if not _shared(folder):
         return
     for path in (folder, *folder.rglob("*")):
@@ -178,15 +178,15 @@ _told: set[str] = set()
 
 
 def tell(error: OSError) -> None:
-    """Say once, for each folder, that something in it is passed over."""
+    """Log, once per folder, that something in it is skipped."""
     folder = os.path.dirname(str(error.filename))
     if folder not in _told:
         _told.add(folder)
-        log.warning("%s; it is passed over, and so is all like it in that folder", error)
+        log.warning("%s; it is skipped, and so is everything like it in that folder", error)
 
 
 def file_mode(path: str | Path, mode: int | None = None) -> int:
-    """The mode of a new file: as the umask says, and where a group works together the group's, too."""
+    """The mode of a new file: by the umask, plus the group's permissions in a shared folder."""
     mode = 0o666 & ~umask() if mode is None else mode
     return mode | 0o060 if _shared(path) else mode
 
@@ -201,7 +201,7 @@ def set_mode(path: str | Path, mode: int) -> None:
 
 
 def umask() -> int:
-    """The process's umask; ``os.umask`` would have to set it, also for what other threads make."""
+    """Read the process's umask; ``os.umask`` would have to change it, for other threads as well."""
     with open("/proc/self/status", "rb") as stream:
         return next(int(line.split()[1], 8) for line in stream if line.startswith(b"Umask:"))
 
@@ -219,10 +219,10 @@ def _of_a_group(mode: int) -> bool:
 
 
 def _shared(path: str | Path) -> bool:
-    """Whether a path lies in a folder where a trusted group, and nobody else, works together.
+    """Whether a path is in a folder that a trusted group, and nobody else, shares.
 
     Raises:
-        NotOwned: it is, or lies below, a link there that another account has made.
+        NotOwned: it is, or is below, a link there that another account made.
     """
     place = Path(os.path.abspath(path))
     for folder in filter(None, os.environ.get(SHARED, "").split(os.pathsep)):

@@ -1,8 +1,8 @@
-"""Pairs in Parquet files: the splits of a dataset, which ``datasets.load_dataset`` reads as well.
+"""Parquet files of pairs: the splits of a dataset, readable by ``datasets.load_dataset``.
 
-A text that many pairs share stands in the file, and in memory, once for each group of rows. Equal
-pairs give equal bytes. ``provenance`` is JSON, as its keys differ from generator to generator, and so
-is ``before``. A file that an earlier version wrote may lack columns of texts that may be empty.
+A text shared by many pairs is stored, on disk and in memory, once per row group. Equal pairs give
+equal bytes. ``provenance`` is JSON because its keys differ between generators; ``before`` is JSON,
+too. Files from earlier versions may lack columns whose texts may be empty.
 """
 
 import json
@@ -32,7 +32,7 @@ SCHEMA = pa.schema(
 
 
 def write_pairs(path: str | Path, pairs: Iterable[Pair]) -> int:
-    """Write a file whole or not at all; returns how many pairs."""
+    """Write a file atomically; returns the number of pairs."""
     count = 0
     options = {"compression": "zstd", "store_schema": False, "dictionary_pagesize_limit": 2**30}
     with (
@@ -50,7 +50,7 @@ def write_pairs(path: str | Path, pairs: Iterable[Pair]) -> int:
 
 
 def _groups(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
-    """Runs of pairs that memory can hold, however long their texts are."""
+    """Split pairs into row groups that memory can hold, however long their texts are."""
     group: list[Pair] = []
     size, before = 0, None
     for pair in pairs:
@@ -65,21 +65,21 @@ def _groups(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
 
 
 def _shared(values: list[Any]) -> pa.Array:
-    """Each text once; pyarrow would first copy all of them."""
+    """Dictionary-encode texts; pyarrow would first copy all of them."""
     texts: dict[str, int] = {}
     places = [texts.setdefault(value, len(texts)) for value in values]
     return pa.DictionaryArray.from_arrays(pa.array(places, pa.int32()), pa.array(texts, TEXT))
 
 
 def read_pairs(path: str | Path) -> Iterator[Pair]:
-    """The pairs of a file, one at a time; RecordError where it is no such file."""
+    """Yield the pairs of a file; RecordError if it is not a file of pairs."""
     with _opened(path) as file:
         for group in range(file.num_row_groups):
             yield from _pairs(file, group)
 
 
 def read_pairs_at(path: str | Path, rows: Iterable[int]) -> Iterator[Pair]:
-    """The pairs in some rows, counted from 0; quick where neighbours are asked for together."""
+    """Yield the pairs in some rows, counted from 0; fast for neighbouring rows."""
     groups: dict[int, list[Pair]] = {}
     with _opened(path) as file:
         sizes = (file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))
@@ -92,7 +92,7 @@ def read_pairs_at(path: str | Path, rows: Iterable[int]) -> Iterator[Pair]:
 
 
 def read_columns(path: str | Path, *names: str) -> list[list[Any]]:
-    """Columns of a file, whole."""
+    """Read whole columns of a file."""
     with _opened(path) as file:
         table = file.read(columns=list(names))
         return [table[name].to_pylist() for name in names]
@@ -105,7 +105,7 @@ def _opened(path: str | Path) -> pq.ParquetFile:
         return pq.ParquetFile(path, metadata=facts, read_dictionary=shared)
     except (pa.ArrowInvalid, pa.ArrowIOError) as error:
         raise RecordError(
-            f"no Parquet file of pairs ({error})",
+            f"not a Parquet file of pairs ({error})",
             where=str(path),
             hint="delete the file and run again; finished work is in the store",
         ) from None

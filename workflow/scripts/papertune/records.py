@@ -1,7 +1,7 @@
-"""The records that stages hand to each other, and their JSONL files.
+"""The records that stages exchange, and their JSONL files.
 
-Files are written whole or not at all: to a temporary file in the same folder, flushed to disk,
-then renamed. Reading is lazy, line by line, so that memory does not grow with the documents.
+Files are written atomically: to a temporary file in the same folder, flushed to disk, then
+renamed. Reading is lazy, line by line, so that memory does not grow with the documents.
 """
 
 import hashlib
@@ -26,15 +26,15 @@ PromptState = Literal["whole", "cut", "too_long"]
 class Document:
     """A paper, page or post.
 
-    ``text`` is empty until it is found; ``found_by`` then names who gave it (``listing``,
-    ``meta:citation_abstract``, ``openalex``, ``browser:…``) and, while it is empty, ``reason`` says
-    why. ``tried`` are those that were asked before and their reasons, ``openalex: not_found``.
+    ``text`` is empty until it is found; ``found_by`` then names its source (``listing``,
+    ``meta:citation_abstract``, ``openalex``, ``browser:…``). While it is empty, ``reason`` says
+    why. ``tried`` lists the sources tried before with their reasons, ``openalex: not_found``.
 
-    A document whose source has a question to it (a post and its best answer, a sentence and its
-    translation) has that in ``question``; its ``text`` is then the answer. ``score`` is what the
-    source's readers gave it. ``turns`` are further questions and their answers, of a conversation;
-    ``check`` is a program that ends without an error after a right answer that is one, too;
-    ``entry_point`` names the function that such an answer defines.
+    ``question`` is the question that the source has for the document (a post and its best answer,
+    a sentence and its translation); ``text`` is then the answer. ``score`` is the rating by the
+    source's readers. ``turns`` are further questions and answers of a conversation. ``check`` is a
+    test program: appended to an answer that is a program, it runs without an error if the answer
+    is right. ``entry_point`` names the function that such an answer defines.
     """
 
     id: str
@@ -58,8 +58,8 @@ class Document:
 class Pair:
     """One question and its reference answer about one document.
 
-    ``before`` are the questions and reference answers that come before it in a conversation;
-    ``check`` and ``entry_point`` are those of its document.
+    ``before`` holds the earlier questions and reference answers of its conversation;
+    ``check`` and ``entry_point`` come from its document.
     """
 
     id: str
@@ -70,7 +70,7 @@ class Pair:
     question: str
     answer: str
     generator: str
-    # backend, model, revision, prompt (hash), decoding: what made the pair; the document's score
+    # what made the pair: backend, model, revision, prompt (hash), decoding; the document's score
     provenance: dict[str, Any] = field(default_factory=dict)
     before: list[list[str]] = field(default_factory=list)
     check: str = ""
@@ -78,16 +78,16 @@ class Pair:
 
     @property
     def conversation(self) -> str:
-        """The id of the conversation's first pair; its own where it is that, or in none."""
+        """The id of the conversation's first pair; its own id outside of a conversation."""
         return pair_id(self.document, *self.before[0]) if self.before else self.id
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """What a stage did not take, and why: the counts must add up from listing to score.
+    """An item that a stage rejected, and why: the counts must add up from listing to score.
 
-    ``key`` is the id or url or ``file:line`` of the item, ``reason`` a short word that is counted,
-    ``detail`` what a person needs to judge it; both as they may be shown.
+    ``key`` is the item's id, url or ``file:line``; ``reason`` is a short word for counting;
+    ``detail`` is what a person needs to judge it. Both are safe to display.
     """
 
     stage: str
@@ -102,9 +102,10 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A document that stays in testing though something of it may have been trained on.
+    """A test document of which parts may have been trained on; it stays in the test set.
 
-    ``reason`` is ``shared_13_grams`` (then ``share`` is that of its own) or ``neighbour`` (a cosine).
+    ``reason`` is ``shared_13_grams`` (``share``: the fraction of its own 13-grams) or ``neighbour``
+    (``share``: a cosine similarity).
     """
 
     document: str
@@ -118,12 +119,11 @@ class Answer:
     """What one model wrote for one question of one test set.
 
     ``reference_nll`` is the sum of negative log-likelihoods (nats) of the reference answer's
-    ``reference_tokens`` tokens given the prompt; perplexity is made from the two. They are of the first
-    ``reference_read`` characters, where the context had no room for more. A ``prompt`` that
-    is too long for the model is ``cut``: it loses the end of its context. One that is ``too_long``
-    without any context was not asked, and its answer is empty. ``samples`` are all answers that were
-    drawn, where they are several, of which ``text`` is the first; ``check`` and ``entry_point`` are
-    the pair's.
+    ``reference_tokens`` tokens given the prompt; perplexity is computed from the two. They cover
+    the first ``reference_read`` characters if the context had no room for more. A ``prompt`` too
+    long for the model is ``cut``: it loses the end of its context. One that is ``too_long`` even
+    without context is not asked, and its answer is empty. ``samples`` holds all sampled answers if
+    there are several; ``text`` is the first. ``check`` and ``entry_point`` come from the pair.
     """
 
     pair: str
@@ -157,21 +157,21 @@ Record = TypeVar("Record", bound=Any)  # a dataclass
 
 
 def pair_id(document: str, question: str, answer: str, before: Sequence[Sequence[str]] = ()) -> str:
-    """16 hex digits that stay the same as long as the pair does, whoever wrote it.
+    """Return 16 hex digits that depend on the pair's content only, not on its generator.
 
-    Of one that goes on from others in a conversation they tell what came ``before``, too.
+    For a later turn of a conversation, the id also depends on the turns ``before``.
     """
     return fingerprint([document, question, answer, *map(list, before)])
 
 
 def write_records(path: str | Path, records: Iterable[Any]) -> int:
-    """Write dataclass records as JSONL, atomically; returns how many."""
+    """Write dataclass records as JSONL, atomically; returns their number."""
     with atomic_write(path) as stream:
         return sum(1 for record in records if stream.write(to_line(record)))
 
 
 def digest_of_lines(lines: Iterable[Any]) -> str:
-    """SHA-256 over JSON values in their order, in hex; no more than one of them is held."""
+    """SHA-256 over JSON values in their order, in hex; holds one value in memory at a time."""
     total = hashlib.sha256()
     for line in lines:
         total.update(canonical(line).encode() + b"\n")
@@ -185,10 +185,10 @@ def to_line(record: Any) -> str:
 
 
 def from_dict(kind: type[Record], values: dict[str, Any], where: str = "") -> Record:
-    """A record from its fields; raises RecordError where some are unknown or missing."""
+    """Make a record from its fields; raises RecordError if some are unknown or missing."""
     try:
         record = kind(**values)
-        # looked at only: an int stays one where a float is meant
+        # checked, not converted: an int stays an int where a float is declared
         _checking(cast("Any", kind)).model_validate(values)
         return record
     except (TypeError, ValidationError) as error:
@@ -204,19 +204,19 @@ def from_dict(kind: type[Record], values: dict[str, Any], where: str = "") -> Re
 
 @cache
 def _checking(kind: Any) -> type[BaseModel]:
-    """What knows the types of a record's fields; missing and unknown ones the record knows itself."""
+    """A model that checks field types; the record itself checks for missing and unknown fields."""
     fields: dict[str, Any] = {name: (hint, None) for name, hint in get_type_hints(kind).items()}
     return create_model(kind.__name__, __config__=ConfigDict(strict=True), **fields)
 
 
 def read_records(path: str | Path, kind: type[Record]) -> Iterator[Record]:
-    """The records of a JSONL file, one at a time; RecordError names file and line of a bad one."""
+    """Yield the records of a JSONL file; RecordError names file and line of a bad record."""
     for number, values in read_json_lines(path):
         yield from_dict(kind, values, where=f"{path}:{number}")
 
 
 def read_json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Line numbers (from 1) and objects of a JSONL file; RecordError names file and line of others."""
+    """Yield line numbers (from 1) and objects of a JSONL file; RecordError names a bad line."""
     with open(path, "rb") as stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
@@ -225,7 +225,7 @@ def read_json_lines(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def placed_lines(path: str | Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """Offset, file with line number, and object of each line of a JSONL file, whoever owns it."""
+    """Yield byte offset, ``file:line`` and object of each JSONL line, whoever owns the file."""
     with open(path, "rb", opener=anybodys) as stream:
         end = 0
         for number, line in enumerate(stream, start=1):
@@ -235,14 +235,14 @@ def placed_lines(path: str | Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
 
 
 def object_at(path: str | Path, offset: int) -> dict[str, Any]:
-    """The object of the line that begins there."""
+    """Return the object of the line that begins at a byte offset."""
     with open(path, "rb", opener=anybodys) as stream:
         stream.seek(offset)
         return parsed(stream.readline(), str(path))
 
 
 def parsed(line: bytes, where: str) -> dict[str, Any]:
-    """The object of one line of JSON; raises RecordError where it is none."""
+    """Parse a JSON object from one line; raises RecordError if it is not one."""
     hint = "delete the file and run again; finished work is in the store"
     try:
         values = from_json(line)

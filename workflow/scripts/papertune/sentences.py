@@ -1,8 +1,8 @@
-"""Texts of any script: one form of Unicode, how many words, which sentences, which blanks
-mean something (prose flows, code keeps its lines and their indentation); without data to download.
+"""Text in any script: Unicode normalization, word counts, sentence splitting and white space
+(prose is joined into one line, code keeps its lines and indentation); no data to download.
 
-Chinese, Japanese, Thai, Lao, Khmer and Burmese put no blanks between words. A length in words is
-estimated for them by their letters, and what stands for a word is a few letters in a row.
+Chinese, Japanese, Thai, Lao, Khmer and Burmese put no spaces between words. For these scripts the
+number of words is estimated from the letters, and character n-grams take the place of words.
 """
 
 import math
@@ -16,11 +16,11 @@ import regex
 
 
 class Script(NamedTuple):
-    """A script without blanks between words."""
+    """A script without spaces between words."""
 
-    letters: str  # a class of regex
-    per_word: float  # letters and marks of a word, on average
-    gram: int  # letters in a row that tell two texts about different things apart
+    letters: str  # a character class of regex
+    per_word: float  # letters and marks per word, on average
+    gram: int  # letters of an n-gram long enough to distinguish topics
 
 
 SCRIPTS = (
@@ -31,7 +31,7 @@ SCRIPTS = (
 SPACELESS = "".join(script.letters for script in SCRIPTS)
 _RUNS = [(regex.compile(f"[{script.letters}]+"), script.per_word) for script in SCRIPTS]
 BETWEEN = regex.compile(f"[{SPACELESS}]++")
-# particles of Chinese, which stand between words and in every text
+# particles of Chinese, which occur between words and in every text
 _PARTICLES = "的了是在和與与及等之以于於對对為为有不也這这那其而并並被把將将就都或者著着過过"
 CONTENT = [
     (
@@ -42,32 +42,32 @@ CONTENT = [
     )
     for one in SCRIPTS
 ]
-# a number, or letters with the marks upon them (vowels of Hindi, points of Hebrew)
+# a number, or letters with their combining marks (vowels of Hindi, points of Hebrew)
 WORD = regex.compile(r"\d++(?:[.,]\d++)*+|(?:[^\W\d_]|\p{No}|(?<=\w)[\u200c\u200d](?=\w))++")
 
-# a dot after one of these ends no sentence
+# a dot after one of these does not end a sentence
 _SHORT = r"e\.g|i\.e|cf|vs|resp|fig|eq|sec|thm|prop|lem|dr|prof|approx|w\.r\.t|a\.k\.a|i\.i\.d"
-# the same elsewhere
+# the same in other languages
 _SHORT += r"|bzw|vgl|ggf|abb|рис|табл|т\.е|π\.χ|δηλ|esim|vrt"
 _ABBREVIATIONS = re.compile(rf"\b(?:{_SHORT}|et al|no|[A-ZА-Я])\.$", re.IGNORECASE)
 _KNOWN = {"al", "mr", "mrs", "ms", "st", "jr", "sr", "ca", "u.s", "z.b"}
 _KNOWN.update(_SHORT.replace("\\", "").split("|"))
-# behind these no blank has to stand
+# these need no space after them
 _ENDS_ANYWAY = r"[。！？｡]++[\"'”’）」』】》]*+\s*+(?=\S)|[؟۔।॥።။៕]++[\"')\]”’»]*+\s*+(?=\S)"
 _END = regex.compile(
     r"[.!?][\"')\]”’]*\s+(?=[\"'(\[“‘$\\]*[A-Z0-9])"
-    # Thai and Lao end a sentence with a blank
+    # Thai and Lao end a sentence with a space
     r"|(?<=[\p{Thai}\p{Lao}])\s+(?=[\p{Thai}\p{Lao}])"
     rf"|[.!?;][\"')\]”’»]*\s+(?=[\"'(\[“‘«„]*[\p{{Lu}}\p{{Lo}}--[\x00-\x7f]])|{_ENDS_ANYWAY}",
     regex.V1,
 )
 _ANYWAY = re.compile(f"(?:{_ENDS_ANYWAY})")
 _MOST_MARKS = 30
-# there may be that many in these
+# so many combining marks may follow each other in these
 _MARKS = re.compile(rf"[^\w\s\x00-\u02ff]{{{_MOST_MARKS + 1},}}+")
 
 _RUN = re.compile(r"\s{30,}+")
-_DEEPEST = 100  # blanks that code is indented by at most
+_DEEPEST = 100  # spaces of indentation that are kept
 # a line break within Chinese or Japanese
 _BROKEN = regex.compile(
     r"(?<=[\p{Han}\p{Hiragana}\p{Katakana}ー、。，；：！？）」』])[^\S\n]*+\n\s*+"
@@ -76,14 +76,14 @@ _BROKEN = regex.compile(
 
 
 def without_runs(text: str) -> str:
-    """A text with each long run of blanks as one, or as an empty line where it breaks lines, with
-    the blanks that then stand before the next line.
+    """Shorten each long run of white space to one space, or to an empty line and the next line's
+    indentation if the run has line breaks.
 
-    Nobody writes them but to keep a reader busy; what strangers wrote comes through here first.
+    Such runs serve only to slow a reader down, so untrusted text passes through here first.
     """
     if (
         text.isprintable() and " " * 30 not in text
-    ):  # then it has no other blanks; searching takes long
+    ):  # then it has no other white space; searching takes long
         return text
     return _RUN.sub(_shortened, text)
 
@@ -94,15 +94,15 @@ def _shortened(run: re.Match[str]) -> str:
 
 
 def flat(text: str) -> str:
-    """A text on one line, one blank at a time; none where a line of Chinese or Japanese was broken."""
+    """Join a text into one line, single-spaced; Chinese and Japanese lines join without a space."""
     return " ".join((text if text.isascii() else _BROKEN.sub("", text)).split())
 
 
 def composed(text: str, form: Literal["NFC", "NFKC", "NFKD"] = "NFC") -> str:
-    """A text in a normal form of Unicode's.
+    """Return a text in a Unicode normalization form.
 
-    In a long one, of marks upon one letter the first 30 stay, as Unicode has it for streams: putting
-    them in order takes the square of their number.
+    A long text keeps the first 30 combining marks of each letter, as Unicode's Stream-Safe Text
+    Format does, because sorting marks takes quadratic time.
     """
     if len(text) > 2000 and not text.isascii():
         text = _MARKS.sub(_fewer, text)
@@ -118,8 +118,8 @@ def _fewer(run: re.Match[str]) -> str:
 
 
 def word_count(text: str) -> int:
-    """How many words a text has: those between blanks, and what the letters of scripts without
-    blanks come to (1.5 of Chinese, 2.5 of kana, 4.5 of Thai, Lao, Khmer or Burmese a word).
+    """Count the words of a text; in scripts without spaces, estimate them from the letters
+    (1.5 per word of Chinese, 2.5 of kana, 4.5 of Thai, Lao, Khmer or Burmese).
     """
     if text.isascii():
         return len(text.split())
@@ -131,15 +131,15 @@ def word_count(text: str) -> int:
 
 
 def terms(text: str, shortest: int) -> set[str]:
-    """The words of a text of so many letters at least, by which two texts are compared; a few letters
-    in a row where none are told apart.
+    """Return the words of at least ``shortest`` letters for comparing texts; character n-grams in
+    scripts without spaces.
     """
     words = re.findall(r"\w+", BETWEEN.sub(" ", text.lower()))
     return {word for word in words if len(word) >= shortest} | {gram for gram, _ in grams(text)}
 
 
 def grams(text: str) -> Iterator[tuple[str, Script]]:
-    """The letters in a row that stand for words of scripts without blanks, and their script."""
+    """Yield character n-grams that stand for words in scripts without spaces, and the script."""
     for content, script in CONTENT if BETWEEN.search(text) else ():
         for run in content.findall(text):
             for start in range(len(run) - script.gram + 1):
@@ -147,15 +147,15 @@ def grams(text: str) -> Iterator[tuple[str, Script]]:
 
 
 def is_spaceless(text: str) -> bool:
-    """Whether most letters of a text are of a script without blanks between words."""
+    """Whether most letters of a text are of a script without spaces between words."""
     inside = sum(map(len, BETWEEN.findall(text)))
     return inside > 0 and 2 * inside > sum(map(str.isalpha, text))
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text in order, white space collapsed to single spaces.
+    """Split a text into sentences, white space collapsed to single spaces.
 
-    A line that ends without a full stop runs on into the next one, as in pages that break lines.
+    A line that does not end with a full stop continues in the next one, as in wrapped text.
     """
     line = flat(text)
     found, start = [], 0
@@ -168,18 +168,18 @@ def sentences(text: str) -> list[str]:
 
 
 def learned_splitter(text: str) -> Callable[[str], list[str]]:
-    """A splitter into sentences for texts of any language, which learns from a text of it.
+    """Return a sentence splitter for any language, learned from a text in that language.
 
-    Punkt finds the text's abbreviations by statistics. It learns from the text alone, also where
-    NLTK's own models are installed: what is split must not depend on the machine.
+    Punkt finds the text's abbreviations by statistics. It learns from the text alone, even if
+    NLTK's own models are installed: the result must not depend on the machine.
 
     Args:
-        text: What to learn from: the whole page of which paragraphs are split.
+        text: Training text: the whole page whose paragraphs are to be split.
     """
     from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTrainer
 
     parameters = PunktTrainer(text).get_params()
-    # what a short text has too seldom to learn from
+    # too rare in a short text to be learned
     parameters.abbrev_types.update(_KNOWN)
     tokenizer = PunktSentenceTokenizer(parameters)
 
@@ -198,10 +198,10 @@ def learned_sentences(paragraphs: list[str]) -> list[list[str]]:
     return list(map(learned_splitter("\n".join(paragraphs)), paragraphs))
 
 
-# ---- blanks ----------------------------------------------------------------
+# ---- spaces ----------------------------------------------------------------
 
 _INDENTED = re.compile(r"^(?:\t| {2})[ \t]*+(?![-*+•] |\d{1,3}[.)] )(?P<said>\S.*)$", re.M)
-# lines that nobody writes in prose, of the languages that people ask about
+# lines that occur in code only, of the languages that people ask about
 _CODE = re.compile(
     r"(?:async )?def \w+\(|class \w+[(:]|(?:el)?if .*:(?: |$)|(?=.*:$)(?:for \(?\w.* in"
     r"|while|with|except|match|case)\b|(?:else|try|finally)\b.*[:{]$"
@@ -217,30 +217,30 @@ _BLANK_LINES = re.compile(r"(?:[^\S\n]*+\n)*+")
 
 
 def has_code(text: str) -> bool:
-    """Whether lines of a text are indented, and half of these read as those of a program."""
+    """Whether a text has indented lines, half of which look like program code."""
     lines = [line["said"][:500].rstrip() for line in _INDENTED.finditer(text)]
     return bool(lines) and 2 * sum(bool(_CODE.match(line)) for line in lines) >= len(lines)
 
 
 def is_indented(text: str) -> bool:
-    """Whether any line of a text is indented, but for points of a list."""
+    """Whether any line of a text is indented, list items aside."""
     return bool(_INDENTED.search(text))
 
 
 def edged(text: str) -> str:
-    """A text without blanks around it; the first line of code keeps its indentation."""
+    """Strip a text of surrounding white space; the first line of code keeps its indentation."""
     text = text.rstrip()
     start = _BLANK_LINES.match(text).end()  # type: ignore[union-attr]
     return text[start:] if has_code(text) else text.strip()
 
 
 def flowed(text: str) -> str:
-    """A text on one line with one blank at a time; one that has code keeps its lines."""
+    """Join a text into one line, single-spaced; a text with code keeps its lines."""
     if not has_code(text):
         return flat(text)
     return edged(lined(text))
 
 
 def lined(text: str) -> str:
-    """A text whose lines have no blanks at their ends."""
+    """Strip white space from the ends of a text's lines."""
     return "\n".join(map(str.rstrip, text.split("\n")))

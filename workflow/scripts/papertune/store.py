@@ -1,9 +1,9 @@
-"""Finished per-item work, content-addressed and append-only.
+"""The store of finished per-item work: content-addressed and append-only.
 
-``store/<stage>/<fingerprint>/<writer>.jsonl``: the fingerprint is the hash of everything that the
-work of this stage depends on, the key that of the item. Every process writes a file of its own
-(append, flush, fsync per batch) and readers take every file of the folder. No locks and no
-database: that is what works on NFS and Lustre with many jobs at once.
+Files are ``store/<stage>/<fingerprint>/<writer>.jsonl``: the fingerprint hashes everything that the
+stage's work depends on; the key identifies the item. Every process writes its own file (append,
+flush, fsync per batch), and readers read every file of the folder. There are no locks and no
+database, so that many jobs can work at once on NFS and Lustre.
 """
 
 import json
@@ -23,15 +23,15 @@ from papertune.owned import make_folder, own, tell
 
 log = logging.getLogger(__name__)
 
-IDENTITY = "identity.json"  # what a folder of the store was made for
+IDENTITY = "identity.json"  # the identity that a folder of the store belongs to
 
 
 class Store:
     """The finished items of one stage (``fetch``, ``answer`` …) under one identity.
 
     The identity is everything that values depend on besides the item itself (JSON values). Only
-    offsets are held in memory; values are read from disk when asked for. A line whose value is not
-    of the ``kind`` (as annotations say it), or is nested without end, is no item.
+    offsets are held in memory; values are read from disk on demand. A line whose value does not
+    match ``kind`` (a type annotation), or is nested too deep, is ignored.
     """
 
     def __init__(
@@ -58,25 +58,25 @@ class Store:
         return iter(self._index)
 
     def get(self, key: str) -> Any:
-        """The value of a finished item; KeyError where it is not finished."""
+        """Return the value of a finished item; KeyError if it is not finished."""
         path, offset = self._index[key]
         with open(path, "rb", opener=own) as stream:
             stream.seek(offset)
             return json.loads(stream.readline())["value"]
 
     def missing(self, keys: Iterable[str]) -> list[str]:
-        """The keys that are still to be done, in their order, each once."""
+        """Return the keys without a finished item, in their order, each once."""
         return [key for key in dict.fromkeys(keys) if key not in self._index]
 
     def add(self, items: Mapping[str, Any]) -> None:
         """Append one batch of finished items; it is on disk when this returns.
 
-        Raises OSError as the file system says; items of earlier batches stay readable.
+        Raises OSError from the file system; items of earlier batches stay readable.
         """
         if not items:
             return
         if self._writer is None:
-            # a name no other process can have: torn lines are then always last lines
+            # unique to this process, so that only last lines can be torn
             name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
             self._writer = self.folder / name
         with open(self._writer, "ab", opener=own) as stream:
@@ -91,16 +91,16 @@ class Store:
                 stream.flush()
                 os.fsync(stream.fileno())
             except OSError:
-                self._writer = None  # a torn line may stand at the end: go on in a new file
+                self._writer = None  # the file may end in a torn line: continue in a new file
                 raise
         self._index |= index
 
     def read_again(self) -> None:
-        """Know what other processes have finished since."""
+        """Read what other processes have finished since."""
         for path in sorted(self.folder.glob("*.jsonl")):
             try:
                 self._read(path)
-            except PermissionError as error:  # it is not ours, or not even ours to read
+            except PermissionError as error:  # owned by another account, or not readable
                 tell(error)
 
     def _read(self, path: Path) -> None:
@@ -111,13 +111,13 @@ class Store:
                 if key is not None:
                     self._index.setdefault(key, (path, offset))
                 elif line.strip():
-                    # a torn last line is the mark of a killed job; its items are done again
-                    said = "%s:%d: unreadable line passed over, its item is done again"
+                    # a killed job leaves a torn last line; its items are done again
+                    said = "%s:%d: unreadable line skipped, its item is done again"
                     log.warning(said, path, number)
                 offset += len(line)
 
     def _key_of(self, line: bytes) -> str | None:
-        """The key of a whole line of ours, None of a torn, foreign or poisoned one."""
+        """The key of a valid line; None if it is torn or does not match the expected type."""
         if not line.endswith(b"}\n"):
             return None
         try:

@@ -1,4 +1,4 @@
-"""Which rows a model reads and writes together: as many tokens as memory holds, a document's together."""
+"""Batching: as many rows as memory holds, with the questions about a document together."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from typing import Any, Literal, TypeVar
 
 from papertune.models.loading import vocabulary_of
 
-# what keys, values and passing tensors of a batch may take: on a CPU more rows are hardly faster
+# memory for a batch's keys, values and activations: on a CPU more rows are hardly faster
 CPU_MEMORY, CPU_ROWS = 2**30, 64
 GPU_SHARE, GPU_ROWS = 0.5, 256  # of the GPU's memory that weights leave
 FP32, BF16 = 4, 2
-BATCHES = 4  # of each process at least, where several share the rows
+BATCHES = 4  # minimum for each process if several share the rows
 
 Tokens = TypeVar("Tokens")
-Size = int | Callable[[int], int]  # rows of a batch, or how many by its longest prompt's tokens
+Size = int | Callable[[int], int]  # rows of a batch, or their number by the longest prompt's tokens
 
 
 def batches(
@@ -24,11 +24,11 @@ def batches(
     length: Callable[[Any], int] = len,
     about: Callable[[str], Hashable] | None = None,
 ) -> list[list[tuple[str, Tokens]]]:
-    """Rows sorted by length, longest first: a batch too large for memory shows at once.
+    """Batch rows by length, longest first, so that a batch too large for memory fails at once.
 
-    Beside a row's key stand its prompt's tokens, or what else tells their number by ``length``. Rows
-    ``about`` the same (a document, by their keys) stand together, and in one batch if half of one
-    is full without them.
+    A row is a key with its prompt's tokens, or anything whose token count ``length`` gives. Rows
+    ``about`` the same document (by key) stay together; they start a new batch if they do not fit
+    into the current one and it is at least half full.
     """
     groups: dict[Hashable, list[tuple[str, Tokens]]] = {}
     for row in sorted(rows, key=lambda row: (-length(row[1]), row[0])):
@@ -49,16 +49,16 @@ def batches(
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What decides how much memory a row takes: layers, widths (numbers of a token) and vocabulary."""
+    """What determines the memory of a row: layers, widths (numbers per token) and vocabulary."""
 
     layers: int
-    kept: int  # keys, and values, of a layer
-    working: int  # passing in a layer
+    kept: int  # keys and values of a layer
+    working: int  # activations of a layer
     vocabulary: int
 
     @classmethod
     def of(cls, config: Any) -> "Sizes":
-        """Of a model's configuration."""
+        """Read the sizes from a model's configuration."""
         text = config.get_text_config()
         width, heads = text.hidden_size, getattr(text, "num_attention_heads", 1)
         groups = getattr(text, "num_key_value_heads", None) or heads
@@ -68,13 +68,13 @@ class Sizes:
         return cls(text.num_hidden_layers, groups * each, working, vocabulary_of(config))
 
     def row(self, tokens: int, new: int, number: int) -> int:
-        """Bytes of a row of so many tokens, to which so many are written."""
-        # what beginnings share is held once more for them
+        """Bytes of a row of ``tokens`` prompt tokens and ``new`` generated ones."""
+        # shared prefixes are held a second time
         keys = 2 * self.kept * ((self.layers + 1) * (tokens + new) + self.layers * tokens)
         return (keys + tokens * self.working) * number + 2 * self.vocabulary * FP32
 
     def rows(self, tokens: int, new: int, number: int, memory: int, most: int) -> int:
-        """How many of them a memory holds, of at most so many."""
+        """How many such rows fit into ``memory`` bytes, at most ``most``."""
         return max(1, min(most, memory // self.row(tokens, new, number)))
 
 
@@ -88,11 +88,11 @@ def rows_at_once(
     """How many rows a batch may have.
 
     Args:
-        size: What the settings say; ``auto`` is as many as memory holds.
+        size: From the settings; ``auto`` is as many as memory holds.
         config: The model's configuration.
-        new: Most tokens that are written to each row.
-        folders: Where the model's weights are, with those of its base.
-        share: Rows of a process where several share them: all of them get batches.
+        new: Maximum of new tokens per row.
+        folders: Folders of the model's weights and of its base.
+        share: Rows per process if several processes share them: each of them gets batches.
     """
     if isinstance(size, int):
         return size
@@ -102,12 +102,12 @@ def rows_at_once(
 
 
 def _device(folders: Iterable[Path]) -> tuple[int, int, int]:
-    """Bytes for a batch, its most rows, and bytes of a number."""
+    """Bytes for a batch, its maximum of rows, and bytes per number."""
     import torch
 
     if not torch.cuda.is_available():
         return CPU_MEMORY, CPU_ROWS, FP32
-    # all of it and not what is free, so that batches are the same each time; what does not fit is halved
+    # total, not free memory, so that batches are reproducible; one that does not fit is halved
     whole = torch.cuda.get_device_properties(0).total_memory
     files = (path for folder in folders for path in Path(folder).glob("*.safetensors"))
     weights = sum(path.stat().st_size for path in files)

@@ -1,4 +1,4 @@
-"""Conversations are asked turn by turn: each question after the model's own answers to those before."""
+"""Ask conversations turn by turn: each question follows the model's own earlier answers."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -8,24 +8,24 @@ from papertune.jobs.scratch import scratch
 from papertune.pairfile import read_pairs, write_pairs
 from papertune.records import Answer, Pair, read_records, write_records
 
-# a conversation so far: of which document, and its questions
+# a conversation so far: its document and its questions
 Sofar = tuple[str, tuple[str, ...]]
 
 
 def deepest(test_set: Path) -> int:
-    """How many turns come before the last one of the longest conversation; 0 where there are none."""
+    """The number of turns before the last of the longest conversation; 0 without conversations."""
     return max((len(pair.before) for pair in read_pairs(test_set)), default=0)
 
 
 def answer_by_turns(test_set: Path, output: Path, answer: Callable[[Path, Path, int], int]) -> int:
     """Answer a test set that has conversations; returns how many questions the model was asked.
 
-    All first turns are asked together, then all second ones, and so on. Where an earlier turn is not
-    in the test set, its reference answer stands in its place.
+    All first turns are asked together, then all second ones, and so on. If an earlier turn is not
+    in the test set, its reference answer is used instead.
 
     Args:
         output: File of answers, in the order of the test set.
-        answer: Answers one file of pairs, of a turn, into another one, and says how many it asked.
+        answer: Answers a file of pairs (one turn) into another file; returns how many it asked.
     """
     own: dict[Sofar, str] = {}
     asked = 0
@@ -46,13 +46,13 @@ def answer_by_turns(test_set: Path, output: Path, answer: Callable[[Path, Path, 
 
 
 def _so_far(pair: Pair, turns: int) -> Sofar:
-    """The conversation up to and with its question of a number, from 0."""
+    """The conversation up to and including question number ``turns``, from 0."""
     questions = [*(question for question, _ in pair.before), pair.question]
     return pair.document, tuple(questions[: turns + 1])
 
 
 def _after_own(pair: Pair, own: dict[Sofar, str]) -> Pair:
-    """A pair, and before it what the model said itself."""
+    """A pair with the model's own answers in its earlier turns."""
     said = [
         [question, own.get(_so_far(pair, turn), reference)]
         for turn, (question, reference) in enumerate(pair.before)

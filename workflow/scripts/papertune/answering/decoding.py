@@ -1,33 +1,33 @@
-"""How tokens are drawn, and texts that end an answer: looked for in what was written, not the prompt."""
+"""Sampling, repetition penalty and stop texts, which are searched for in the answer only."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from papertune.identity import digest
 
-SPARE = 4  # tokens: a text's first may be shared with what is before it, or lack its blank
+SPARE = 4  # tokens: a stop text's first token may overlap what precedes it, or lack its space
 
 
 def before_any(text: str, stop: Sequence[str]) -> str:
-    """The text before the first of some texts."""
+    """Cut a text before the first occurrence of any stop text."""
     return text[: min((place for one in stop if (place := text.find(one)) >= 0), default=len(text))]
 
 
 def stops_at(stop: Sequence[str], tokenizer: Any, start: int) -> Any:
-    """A stopping criterion that ends a row once one of the texts stands at the end of what it wrote.
+    """A stopping criterion that ends a row once its output ends with one of the texts.
 
-    Each step decodes so much of the end as may hold them: transformers' own ``stop_strings`` reads the
-    whole vocabulary before its first answer.
+    Each step decodes only as many last tokens as a stop text may have: transformers' own
+    ``stop_strings`` reads the whole vocabulary before its first answer.
 
     Args:
         stop: The texts.
         tokenizer: Decodes.
-        start: Tokens of the prompt, with its padding.
+        start: Tokens of the prompt, including padding.
     """
     import torch
     from transformers import StoppingCriteria
 
-    longest = max(len(one.encode()) for one in stop) + SPARE  # a token has a byte at least
+    longest = max(len(one.encode()) for one in stop) + SPARE  # a token has at least one byte
 
     class _Stop(StoppingCriteria):
         def __call__(self, ids: Any, scores: Any, **more: Any) -> Any:
@@ -40,10 +40,10 @@ def stops_at(stop: Sequence[str], tokenizer: Any, start: int) -> Any:
 
 
 def told_to(hear: Callable[[str], bool], tokenizer: Any, start: int) -> Any:
-    """A stopping criterion that tells what a row, the only one, has written so far, after each token.
+    """A stopping criterion that passes on a single row's text so far after each token.
 
     Args:
-        hear: Takes the text, and says whether it is to go on.
+        hear: Takes the text, and returns whether to continue.
         tokenizer: Decodes.
         start: Tokens of the prompt.
     """
@@ -59,9 +59,9 @@ def told_to(hear: Callable[[str], bool], tokenizer: Any, start: int) -> Any:
 
 
 def own_penalty(penalty: float, pad: int) -> Any:
-    """A logits processor of a model's own penalty on repetition: prompts count, but no padding.
+    """A logits processor for a model's own repetition penalty: prompts count, padding does not.
 
-    transformers' own one counts it, and where the end token pads, rows end later beside longer ones.
+    transformers' own processor counts padding: if the end token pads, shorter rows then end later.
     """
     from transformers import RepetitionPenaltyLogitsProcessor
 
@@ -90,7 +90,7 @@ def row_sampler(keys: list[str], sampling: Any, device: Any) -> Any:
         generators = [torch.Generator(device=device).manual_seed(seed) for seed in seeds]
 
         def keep(self, places: list[int]) -> None:
-            """Only these rows go on."""
+            """Keep only these rows."""
             self.generators = [self.generators[place] for place in places]
 
         def __call__(self, ids: Any, scores: Any) -> Any:

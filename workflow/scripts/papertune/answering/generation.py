@@ -1,11 +1,10 @@
-"""What a model makes of a batch: the answers it writes, and how likely it finds reference answers.
+"""Generate answers for a batch, and compute the likelihood of reference answers.
 
-Batches (:mod:`papertune.answering.batching`) are padded on the left, and decoding is explicit. What
-their prompts share is read once (:mod:`papertune.answering.prefixes`), and rows that have ended leave
-the batch.
+Batches (:mod:`papertune.answering.batching`) are padded on the left, and decoding is explicit.
+Shared prefixes are read once (:mod:`papertune.answering.prefixes`); finished rows leave the batch.
 
-What a row gets does not depend on the rows beside it: sampling draws from a random number
-generator per row, seeded by the row's key.
+A row's answer does not depend on the other rows of its batch: each row samples with its own random
+number generator, seeded by the row's key.
 """
 
 import logging
@@ -20,9 +19,9 @@ from papertune.examples.packing import takes
 from papertune.examples.tokens import Encoded
 from papertune.models.loading import context_of, end_tokens
 
-LOGITS = 2**27  # most logits held at once: 0.5 GB in fp32
-STEPS = 16  # tokens that all rows of a batch write before those that have ended leave it
-# what a model's own settings may count from where its answer begins, so that nobody leaves before its end
+LOGITS = 2**27  # maximum of logits held at once: 0.5 GB in fp32
+STEPS = 16  # tokens that a batch generates before its finished rows are removed
+# a model's own settings that count from the start of its answer: no row leaves before its end then
 COUNTED = (
     "min_new_tokens", "begin_suppress_tokens", "forced_bos_token_id", "forced_eos_token_id",
     "exponential_decay_length_penalty",
@@ -36,10 +35,10 @@ Done = TypeVar("Done")
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to write: temperature 0 is greedy; ``seed`` matters only above it.
+    """Decoding settings: temperature 0 is greedy; ``seed`` matters only above 0.
 
-    What is written ends before the first text of ``stop``. The ``repetition_penalty`` (Keskar et al.
-    2019) is of tokens that were written already, not of the prompt's: an answer is to have its terms.
+    The answer ends before the first text of ``stop``. The ``repetition_penalty`` (Keskar et al.
+    2019) applies to generated tokens, not to the prompt's: an answer should use the prompt's terms.
     """
 
     max_new_tokens: int
@@ -52,7 +51,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """One answer: its text, its tokens without the end token, whether it hit the limit."""
+    """One answer: its text, its tokens without the end token, and whether it hit the limit."""
 
     text: str
     new_tokens: int
@@ -60,7 +59,7 @@ class Generated:
 
 
 def room_for(config: Any, max_new_tokens: int) -> tuple[int | None, int]:
-    """Most prompt tokens, and most new tokens: of a small context the prompt keeps half at least."""
+    """Maximum of prompt and of new tokens: the prompt keeps at least half of a small context."""
     context = context_of(config)
     if context is None:
         return None, max_new_tokens
@@ -75,10 +74,10 @@ def generate(
     sampling: Sampling,
     hear: Callable[[str], bool] | None = None,
 ) -> list[Generated]:
-    """Write an answer to every row of a batch; a batch that memory does not hold is halved.
+    """Generate an answer for every row of a batch; a batch too large for memory is halved.
 
-    Prompts are no longer than :func:`room_for` says. Who is to ``hear`` the answer to a single row as it
-    grows says each time whether it is to go on.
+    Prompts are no longer than :func:`room_for` allows. ``hear`` receives the growing answer to a
+    single row, and returns whether to continue.
 
     Raises:
         PapertuneError: memory does not hold even one row.
@@ -93,10 +92,10 @@ def answers(
     sampling: Sampling,
     known: Mapping[str, Generated] | None = None,
 ) -> list[tuple[Generated, tuple[float, int]]]:
-    """What :func:`generate` writes to each row's prompt, and :func:`reference_nll` of its completion.
+    """Both :func:`generate` and :func:`reference_nll` for each row of a batch.
 
-    Both go on from prompts that are read once. To ``known`` rows somebody has written. Raises as
-    :func:`generate`.
+    The prompts are read once for both. Rows in ``known`` already have their answer. Raises as
+    :func:`generate` does.
     """
 
     def both(some: list[tuple[str, Encoded]]) -> list[tuple[Generated, tuple[float, int]]]:
@@ -125,10 +124,10 @@ def _halving(work: Callable[[list[Any]], list[Done]], batch: list[Any]) -> list[
                 "the GPU's memory does not hold one prompt",
                 hint="take a smaller model, a shorter prompt or a larger GPU",
             ) from None
-    # outside of the handler, whose traceback would keep the batch's memory alive
+    # outside the handler, whose traceback would keep the batch's memory alive
     torch.cuda.empty_cache()
     half = (len(batch) + 1) // 2
-    log.warning("out of GPU memory with %d rows; going on with %d", len(batch), half)
+    log.warning("out of GPU memory with %d rows; continuing with %d", len(batch), half)
     return _halving(work, batch[:half]) + _halving(work, batch[half:])
 
 
@@ -146,7 +145,7 @@ def _generate(
     read: Any = None,
     hear: Callable[[str], bool] | None = None,
 ) -> list[Generated]:
-    """``read`` is what the prompts share, where somebody has read it."""
+    """Generate one batch; ``read`` is the prompts' shared prefix, if it has been read already."""
     import torch
     from transformers import (
         GenerationConfig,
@@ -161,7 +160,7 @@ def _generate(
     pad, prompts = tokenizer.pad_token_id, [row for _, row in batch]
     ids, mask, _ = prefixes.padded(prompts, pad, model.device)
     read = read or prefixes.shared(model, pad, prompts)
-    cache = None  # of one row nobody else's is read, and nobody leaves before it ends
+    cache = None  # a single row shares no prefix, and is not removed before it ends
     if (read or len(batch) > 1) and prefixes.able(model, pad):
         cache = read.cache(prompts, room=new) if read else prefixes.cache_with(new)
     start, ends = ids.shape[1], end_tokens(model, tokenizer)
@@ -181,7 +180,7 @@ def _generate(
         max_new_tokens=new, do_sample=False, num_beams=1, use_cache=True, repetition_penalty=1.0,
         pad_token_id=pad, eos_token_id=sorted(ends) or None,
     )  # fmt: skip
-    # rows that have ended before others are padded
+    # rows that end before others are padded
     ends |= {pad} if sampling.stop else set()
     steps = new if cache is None or any(getattr(own, name, None) for name in COUNTED) else STEPS
     left, found = list(range(len(batch))), [Generated("", 0, True)] * len(batch)
@@ -212,7 +211,7 @@ def _generate(
 def _read_answer(
     tokenizer: Any, tokens: list[int], ends: set[int], stop: Sequence[str] = ()
 ) -> Generated:
-    """An answer up to its end token or a text that ends it; without one it ran into the limit."""
+    """Cut an answer at its end token or stop text; without either it hit the token limit."""
     length = next((i for i, token in enumerate(tokens) if token in ends), len(tokens))
     whole = tokenizer.decode(tokens[:length], skip_special_tokens=True)
     text = before_any(whole, stop)
@@ -224,12 +223,12 @@ def reference_nll(
 ) -> list[tuple[float, int]]:
     """Negative log-likelihood of each completion given its prompt.
 
-    The completion's tokens count, the end token after it does not: perplexity is then that of the
-    answer's words and can be compared between models that end differently. ``read`` is what the
-    prompts share, where somebody has read it.
+    The completion's tokens count, the end token after it does not: perplexity then covers the
+    answer's words and can be compared between models that end differently. ``read`` is the prompts'
+    shared prefix, if it has been read already.
 
     Returns:
-        For each, the sum over the completion's tokens in nats, and their number.
+        For each row, the sum over the completion's tokens in nats, and their number.
     """
     import torch
 
@@ -238,7 +237,7 @@ def reference_nll(
     most = LOGITS // model.config.get_text_config().vocab_size
     results: list[tuple[float, int]] = []
     while rest := rows[len(results) :]:
-        # as many rows as keep the logits of the completions within bounds
+        # as many rows as the limit on logits allows
         longest = accumulate((count + 1 for _, count in rest), max)
         fitting = takewhile(lambda held: held[0] * held[1] <= most, enumerate(longest, start=1))
         some = rest[: max(1, sum(1 for _ in fitting))]
@@ -255,10 +254,10 @@ def reference_nll(
 
 
 def predicted(model: Any, tokenizer: Any, examples: list[Encoded]) -> list[list[int]]:
-    """The likeliest token at each place of each completion, given all that stands before it.
+    """The most likely token at each position of each completion, given all tokens before it.
 
-    Before a place stands the completion itself, not what the model would have written (teacher
-    forcing). Arguments as of :func:`reference_nll`.
+    The tokens before a position are those of the completion, not the model's own (teacher forcing).
+    Arguments as in :func:`reference_nll`.
     """
     rows = _fitted(model, tokenizer, examples)
     logits, _ = _logits(model, tokenizer, rows)
@@ -267,9 +266,9 @@ def predicted(model: Any, tokenizer: Any, examples: list[Encoded]) -> list[list[
 
 
 def _fitted(model: Any, tokenizer: Any, examples: list[Encoded]) -> list[tuple[list[int], int]]:
-    """Tokens of prompt and completion, and how many are the completion's.
+    """Tokens of prompt and completion, and how many of them belong to the completion.
 
-    Of a completion that the context does not hold beside its prompt the beginning counts.
+    A completion too long for the context after its prompt is cut at the end.
     """
     context = context_of(model.config)
     rows = []
@@ -284,9 +283,9 @@ def _fitted(model: Any, tokenizer: Any, examples: list[Encoded]) -> list[tuple[l
 def _logits(
     model: Any, tokenizer: Any, rows: list[tuple[list[int], int]], read: Any = None, first: int = 0
 ) -> tuple[Any, Any]:
-    """Logits (rows, places, vocabulary) that predict the last places, and their tokens.
+    """Logits (rows, positions, vocabulary) that predict the last positions, and their tokens.
 
-    The rows go on from what was ``read`` of them, where they are the ``first`` and those after it.
+    Rows continue from their shared prefix ``read``, in which ``first`` is the first row's index.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""A model answers the questions of a test set, and says how likely the reference answers are."""
+"""Answer the questions of a test set, with the likelihood of the reference answers."""
 
 import logging
 from dataclasses import asdict
@@ -31,14 +31,14 @@ def answer(
     threads: int = 1,
     shards: int = 1,
 ) -> int:
-    """Answer every question of a test set; returns how many the model was asked: the store has the others.
+    """Answer every question of a test set; returns how many were not yet in the store.
 
-    Those of a conversation are asked one after another, each after the model's own answers.
+    The turns of a conversation are asked in order, each after the model's own earlier answers.
 
     Args:
         output: File of answers, in the order of the test set.
         identity: What the model depends on; prompt and decoding are added here.
-        shards: Processes of this job that answer, each with a model of its own.
+        shards: Processes of this job that answer, each with its own copy of the model.
 
     Raises:
         Interrupted: the job was asked to stop; finished batches are in the store.
@@ -66,18 +66,18 @@ def _answer_each(
     shards: int,
     later: bool = False,
 ) -> int:
-    """Answer every question as it stands in the file, with what it says was said before.
+    """Answer every question of a file as it is, with the earlier turns that the file has.
 
-    Where they are ``later`` turns it is no error that the model has room for none of them.
+    For ``later`` turns it is not an error if none of them fits into the model's context.
     """
-    # places in the file, never its texts: memory does not grow with what is asked about
+    # row numbers, never texts: memory does not grow with the documents
     placed, about = [], {}
     for place, pair in enumerate(read_pairs(task.test_set)):
         key = key_of(task.prompt, pair)
         placed.append((key, place))
         about[key] = pair.document
     if not placed:
-        hint = "its writer's log, and its pairs in the folder rejected, say why none was kept"
+        hint = "its generator's log, and its pairs in the folder rejected, say why none was kept"
         raise PapertuneError("the test set has no pairs", where=str(task.test_set), hint=hint)
     whole = task.identity(identity)
     finished = Store(store, "answer", whole, Kept)
@@ -124,9 +124,9 @@ def answer_batches(
     threads: int,
     form: Form | None = None,
 ) -> None:
-    """Answer batches into the store: what one process of :func:`answer` does.
+    """Answer batches into the store: the work of one process of :func:`answer`.
 
-    Where it is that of the task itself, it has its ``form`` already.
+    ``form`` is given if the calling process has loaded it already.
     """
     finished, settings = Store(store, "answer", identity, Kept), Task.model_validate(task)
     set_up_torch(threads)
@@ -134,14 +134,14 @@ def answer_batches(
     written = from_server(settings, form, todo, store=store, identity=identity, threads=threads)
     model = load_model(settings.model, base=settings.base)
     what = f"tokens of {sum(map(len, todo))} questions, up to {max(map(len, todo))} at once"
-    # of rows that are padded: a few long questions take as long as many short ones
+    # tokens including padding: a few long questions take as long as many short ones
     for batch in progress(todo, sum(map(_tokens, todo)), what, size=_tokens):
         fit = settings.fit(model.config)
         encoded = list(settings.read(form, [place for _, place, _ in batch], fit))
         rows = [(key, one) for (key, *_), one in zip(batch, encoded, strict=True)]
         known = written(key for key, _ in rows)
         told = answers(model, form.tokenizer, rows, settings.sampling, known)
-        # likelihoods are rounded to what padding and batch size leave alone
+        # likelihoods are rounded so that padding and batch size do not change them
         finished.add({
             key: {
                 "text": form.said(one.text), "new_tokens": one.new_tokens,
@@ -156,5 +156,5 @@ def answer_batches(
 
 
 def _tokens(batch: list[Place]) -> int:
-    """Of a batch, each of whose rows is as long as the longest."""
+    """Tokens of a batch, whose rows are padded to the longest."""
     return len(batch) * max(tokens for *_, tokens in batch)

@@ -1,4 +1,4 @@
-"""What the store keeps of an answer, under which key, and the record that it becomes."""
+"""How the store keeps an answer: its value, its key, and the record made from it."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ Count = Annotated[int, Field(ge=0, lt=2**31)]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What the store has of an answer; likelihoods as :class:`papertune.records.Answer`."""
+    """An answer in the store; likelihoods as in :class:`papertune.records.Answer`."""
 
     text: str
     new_tokens: Count
@@ -26,8 +26,8 @@ class Kept:
 
 
 def key_of(prompt: str, pair: Pair) -> str:
-    """What an answer in the store has in the place of its question: what is read, and the reference."""
-    said = [pair.before] if pair.before else []  # a chat has turns where its text shows none
+    """The store's key of an answer: a hash of what the model reads, and of the reference answer."""
+    said = [pair.before] if pair.before else []  # plain text may hide the turns of a chat
     return digest([str(answer_prompt(prompt, pair)), pair.answer, *said])
 
 

@@ -1,11 +1,11 @@
-"""Texts that begin alike are read once: their keys and values are kept, and each goes on from there.
+"""Prefix sharing: texts with a common prefix continue from the prefix's cached keys and values.
 
-Questions about a document share its text, and documents the frame of their prompt. What several
-texts of a batch begin with is itself a batch of shorter texts, which may begin alike: so it is read
-in steps, each from the keys and values of the one before.
+Questions about a document share its text, and all documents share the start of the prompt. The
+prefixes of a batch are themselves a batch of shorter texts, which may share prefixes: they are read
+in steps, each from the keys and values of the step before.
 
-A row has padding on its left only, as without: of what a text shares, as many of its last tokens
-are read again as the longest rest of the batch is longer than its own.
+A row is padded on the left only, as without sharing: if its remainder is shorter than the longest
+of the batch, as many of the last tokens of its prefix are read again.
 """
 
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 from papertune.examples.packing import takes
 
-PASS = 64  # tokens that take about as long as going through a model's weights does by itself
-STRETCHED = ("dynamic", "longrope", "yarn_dynamic")  # positions that depend on a text's length
+PASS = 64  # tokens that take about as long as reading a model's weights once
+STRETCHED = ("dynamic", "longrope", "yarn_dynamic")  # position encodings that depend on length
 
 Tokens = Sequence[int]
 _able: "WeakKeyDictionary[Any, bool | None]" = WeakKeyDictionary()
 
 
 class Kept(DynamicLayer):
-    """The keys and values of a layer, with room for those to come: none are moved for each token."""
+    """The keys and values of a layer, preallocated so that no token copies the earlier ones."""
 
     def __init__(self, room: int) -> None:
         super().__init__()
@@ -64,44 +64,44 @@ class Kept(DynamicLayer):
 
 
 def cache_with(room: int) -> Any:
-    """An empty cache whose layers have room for so many tokens after the first that come.
+    """An empty cache with room for ``room`` tokens after the first ones added.
 
-    It keeps those outside of a sliding window, too: the mask leaves them out.
+    It also keeps tokens outside a sliding window: the mask excludes them.
     """
     return Cache(layer_class_to_replicate=partial(Kept, room))
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The beginnings that texts share, which of them each has, and how many tokens are read in all.
+    """The prefixes that texts share, the prefix of each text, and how many tokens are read in all.
 
-    ``above`` is what the beginnings share in turn.
+    ``above`` is the plan for the prefixes that the prefixes share.
     """
 
     beginnings: list[Tokens]
-    owner: list[int]  # of each text
+    owner: list[int]  # the prefix of each text
     cost: int
     above: "Plan | None"
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """The beginnings that a batch shares, read, and which of them each text has."""
+    """The cached prefixes of a batch, and the prefix of each text."""
 
     beginnings: list[Tokens]
-    owner: list[int]  # of each text
-    layers: list[tuple[Any, Any]]  # keys and values: (beginnings, heads, longest of them, width)
+    owner: list[int]  # the prefix of each text
+    layers: list[tuple[Any, Any]]  # keys and values: (prefixes, heads, longest prefix, width)
 
     def cache(
         self, texts: Sequence[Tokens], first: int = 0, *, least: int = 1, room: int = 0
     ) -> Any:
-        """What is read of texts: all but as many last tokens as the longest rest has.
+        """A cache of texts: all but as many last tokens as the longest remainder has.
 
         Args:
-            texts: They begin as those did that the beginnings were found in.
-            first: The place that the first of them had there.
-            least: Tokens at the end of each that are not to be counted as read.
-            room: Tokens that will come after the texts.
+            texts: Texts with the prefixes of those that the prefixes were found in.
+            first: Index of the first of them there.
+            least: Tokens at the end of each text that must not count as read.
+            room: Tokens that will follow the texts.
         """
         owners = self.owner[first : first + len(texts)]
         known = [
@@ -115,7 +115,7 @@ class Shared:
             return made
         device = self.layers[0][0].device
         longest = max(map(len, self.beginnings))
-        # a text's token n stands in the column n + padding, here as there
+        # a text's token n is in column n + padding, here as there
         before = [
             longest - len(self.beginnings[owner]) - (max(map(len, texts)) - len(text))
             for owner, text in zip(owners, texts, strict=True)
@@ -129,15 +129,15 @@ class Shared:
 
 
 def shared(model: Any, pad: int, texts: Sequence[Tokens], *, whole: bool = False) -> Shared | None:
-    """Read what texts begin with alike; ``None`` where there is little, or the model cannot.
+    """Read the shared prefixes of texts; ``None`` if they are short or the model cannot reuse them.
 
-    Read ``whole``, each is gone on from as it is: it pays if that is done more than once.
+    With ``whole``, each text is read completely: this pays if it is continued more than once.
     """
     plan = common(texts)
     if whole and all(texts):
         if len(texts) == 1 and model not in _able:
             _able[model] = None
-            return None  # to try whether it can takes longer than to read the first twice
+            return None  # testing the model takes longer than reading the prefix twice
         plan = Plan(list(texts), list(range(len(texts))), 0, plan)
     return None if plan is None or not able(model, pad) else _read(model, pad, plan)
 
@@ -169,10 +169,10 @@ def padded(rows: Sequence[Tokens], pad: int, device: Any) -> tuple[Any, Any, Any
 
 
 def common(texts: Sequence[Tokens]) -> Plan | None:
-    """The beginnings that texts share; ``None`` if reading these first does not pay.
+    """Plan the shared prefixes of texts; ``None`` if reading these first does not pay.
 
-    Texts share one if neighbours in the order of their tokens have more than half in common of what
-    follows the beginning of all; or all share that, if it is cheaper.
+    Texts share a prefix if neighbours in token order have more than half in common of what follows
+    the prefix of all; or all texts share the latter, if that is cheaper.
     """
     order = sorted(range(len(texts)), key=lambda row: list(texts[row]))
     same = [_alike(texts[one], texts[other]) for one, other in pairwise(order)]
@@ -200,12 +200,12 @@ def _alike(one: Tokens, other: Tokens) -> int:
 
 
 def _plan(texts: Sequence[Tokens], groups: list[list[int]], ends: list[int]) -> Plan | None:
-    """To read so much of the texts of each group first."""
+    """Plan to read each group's prefix, up to its end in ``ends``, first."""
     both = list(zip(groups, ends, strict=True))
     rest = max(
         len(texts[row]) - min(end, len(texts[row]) - 1) for group, end in both for row in group
     )
-    # nobody needs more of a beginning than is not read again
+    # no text needs the part of a prefix that is read again
     ends = [min(end, max(len(texts[row]) for row in group) - rest) for group, end in both]
     if min(ends) <= 0:
         return None
@@ -218,7 +218,7 @@ def _plan(texts: Sequence[Tokens], groups: list[list[int]], ends: list[int]) -> 
 
 
 def able(model: Any, pad: int) -> bool:
-    """Whether a model goes on from keys and values as if it had read all at once: it is tried."""
+    """Test whether a model continues from cached keys and values as if it had read all at once."""
     if (known := _able.get(model)) is None:
         known = _able[model] = _goes_on(model, pad)
     return known

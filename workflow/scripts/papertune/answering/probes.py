@@ -1,4 +1,4 @@
-"""The pairs of probes: those that an experiment gives, and those that it picks."""
+"""The pairs of probes: written in the experiment file, or picked from test sets."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -18,14 +18,14 @@ log = logging.getLogger(__name__)
 def gather_probes(
     probes: Mapping[str, Probe], *, instruction: str, picked: Mapping[str, Path], output: Path
 ) -> int:
-    """Write the pairs of probes that are asked as one set, in their order; returns how many.
+    """Write the pairs of one set of probes, in their order; returns their number.
 
-    Those that are picked are the pairs whose ids have the smallest hashes, so that with more pairs
-    the same ones stay, but for those that newer ones take the place of.
+    Picked are the pairs whose ids have the smallest hashes, so that added pairs change the choice
+    as little as possible.
 
     Args:
-        instruction: What stands in the instruction of a given probe.
-        picked: Of each probe that picks, the file of pairs.
+        instruction: The instruction of probes from the experiment file.
+        picked: Probe → the file of pairs that it picks from.
     """
 
     def pairs() -> Iterator[Pair]:
@@ -56,27 +56,27 @@ def _first(path: Path, probe: Probe) -> list[Pair]:
 
 @dataclass(frozen=True, slots=True)
 class ProbePair:
-    """A pair that a probe was asked as, and which one that is."""
+    """The pair of a probe, and its number."""
 
     probe: str
-    origin: str  # as the probe's
+    origin: str  # of the probe
     pair: Pair
 
     @classmethod
     def of(cls, pair: Pair) -> Self:
-        """Of a file of :func:`gather_probes`."""
+        """Make it from a pair in a file of :func:`gather_probes`."""
         return cls(pair.provenance["probe"], pair.provenance["from"], pair)
 
     def text_id(self, text: str) -> str:
-        """What a rating of an answer is kept by: the same as long as question and answer are."""
+        """The key of an answer's ratings: it depends on question and answer only."""
         return text_id(self.pair, text)
 
 
 def text_id(pair: Pair, text: str) -> str:
-    """What a rating of an answer to a pair is kept by; see :meth:`ProbePair.text_id`."""
+    """The key of ratings of an answer to a pair; see :meth:`ProbePair.text_id`."""
     return fingerprint([pair.context, pair.question, text])
 
 
 def read_probes(paths: Mapping[str, Path | str]) -> dict[str, ProbePair]:
-    """Pair → what it was asked as, of all sets of probes, by the name and the file of each."""
+    """Read pair id → probe from all sets of probes, given as name → file."""
     return {pair.id: ProbePair.of(pair) for path in paths.values() for pair in read_pairs(path)}

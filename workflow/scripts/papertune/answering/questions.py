@@ -1,4 +1,4 @@
-"""Which of a generator's pairs a test set asks about, where it has a limit."""
+"""The choice of pairs for a test set with a limit."""
 
 from heapq import nsmallest
 from pathlib import Path
@@ -8,10 +8,10 @@ from papertune.pairfile import read_pairs, read_pairs_at, write_pairs
 
 
 def choose_questions(pairs: Path, *, output: Path, most: int) -> int:
-    """Write the ``most`` pairs of a file whose ids have the smallest hashes; returns how many.
+    """Write the ``most`` pairs of a file whose ids have the smallest hashes; returns their number.
 
-    With more pairs the same ones stay, but for those that newer ones take the place of. Their order
-    is the file's. Of a conversation its first turns are taken.
+    Added pairs change the choice as little as possible. The order is the file's. The first turns of
+    a conversation are taken.
     """
     found = [(one.conversation, len(one.before)) for one in read_pairs(pairs)]
     order = [(share(conversation, "asked"), turn) for conversation, turn in found]

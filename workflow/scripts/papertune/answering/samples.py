@@ -1,7 +1,7 @@
-"""Further answers to the same questions, drawn at a temperature: the first one is the answer itself.
+"""Further sampled answers to the same questions; the first sample is the answer itself.
 
-Each has a seed of its own, from the question and its number, so that more of them leave those that are
-there as they are.
+Each has its own seed, from the question and the sample's number, so that raising their number
+keeps the existing samples.
 """
 
 from collections.abc import Mapping
@@ -30,15 +30,15 @@ def draw(
     threads: int = 1,
     shards: int = 1,
 ) -> Store:
-    """Draw all samples but the first of each question, as far as the store lacks them.
+    """Draw those samples, except the first of each question, that the store lacks.
 
     Args:
-        places: Where the questions that can be asked stand in the test set, by their keys.
-        about: The document of each.
+        places: Key → row in the test set, of the questions that can be asked.
+        about: Key → document.
         identity: What an answer depends on.
 
     Returns:
-        The store that has them, by :func:`sample_key`.
+        The store of the samples, keyed by :func:`sample_key`.
 
     Raises:
         Interrupted: the job was asked to stop; finished batches are in the store.
@@ -74,7 +74,7 @@ def draw_batches(
     threads: int,
     form: Form | None = None,
 ) -> None:
-    """Draw batches of samples into the store: what one process of :func:`draw` does."""
+    """Draw batches of samples into the store: the work of one process of :func:`draw`."""
     drawn, settings = Store(store, STAGE, identity, Generated), Task.model_validate(task)
     set_up_torch(threads)
     form, model = form or settings.form(), None

@@ -1,8 +1,8 @@
-"""A model server writes the answers, in place of the job's own engine.
+"""Answers from a model server instead of the job's own engine.
 
-It reads what the job would: the tokens of a prompt, or, where it takes text alone, a text of which it
-makes these tokens; how many they are is held against what it says of each. Likelihoods of reference
-answers are the job's.
+The server reads what the job would: the tokens of a prompt, or, if it takes text only, a text that
+it tokenizes to these tokens; their number is checked against the number that the server reports.
+Likelihoods of reference answers are computed by the job.
 """
 
 import logging
@@ -36,10 +36,10 @@ from papertune.servers.replies import Asked
 from papertune.servers.server import Server
 from papertune.study.settings import Answering
 
-NAME = "papertune"  # under which a server knows a model, where its command line says $name
-UNREAD = {400, 415, 422, 500}  # how servers say that they take no tokens
+NAME = "papertune"  # the model's name at a server whose command line has $name
+UNREAD = {400, 415, 422, 500}  # statuses of servers that do not accept tokens
 
-# by key: an answer, why there is none, or None of a prompt that cannot be sent as it is
+# key → an answer, the reason why there is none, or None if the prompt cannot be sent as it is
 Found = dict[str, Generated | str | None]
 
 log = logging.getLogger(__name__)
@@ -47,8 +47,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a server wrote: the text, its tokens with the end token, whether it hit the limit; and
-    how many tokens it says that the prompt had.
+    """A server's reply: the text, its tokens with the end token, whether it hit the limit, and the
+    reported number of prompt tokens.
     """
 
     text: str
@@ -61,22 +61,22 @@ class Said:
 def opened(
     answering: Answering, model: Path, base: Path | None, threads: int, where: str = "answering"
 ) -> Iterator[tuple[Place, str]]:
-    """The server of a model, and the name to ask it by: one that is started here, or at the url.
+    """Yield a model's server, started here or at the url, and the model's name there.
 
-    Adapters are merged into a temporary folder, or given to a server that takes them.
+    Adapters are merged into a temporary folder, or passed to a server that supports them.
 
     Raises:
-        ServerError: it cannot be started, or the one at the url has not this model.
+        ServerError: it cannot be started, or the server at the url does not have this model.
     """
     if answering.url:
         place = Place(answering, f"{where}.url")
         yield place, _listed(place, model)
         return
-    dtype = to_answer(load_config(model, base=base)).dtype  # the job would answer in it
+    dtype = to_answer(load_config(model, base=base)).dtype  # that of the job's own engine
     names: dict[str, Any] = {"name": NAME, "dtype": str(dtype).removeprefix("torch.")}
     line, own_way = answering.serve, False
     if answering.adapters and base is not None and (model / ADAPTER).exists():
-        # the weights under an adapter of a quantised base are not the base's
+        # an adapter of a quantised base was trained on weights other than the base's own
         own_way = quantization_of(model) is None
     with scratch("served") as folder:
         if own_way:
@@ -90,7 +90,7 @@ def opened(
 
 
 def _listed(place: Place, model: Path) -> str:
-    """The name of a model at a server that runs: the path of its folder, as it is or whole."""
+    """A model's name at a running server: the path of its folder, relative or absolute."""
     url, names = f"{place.url()}/models", (str(model), str(model.absolute()))
     hint = f"serve {names[0]} under that name, as `vllm serve {names[0]}` does, or set serve"
     try:
@@ -103,18 +103,18 @@ def _listed(place: Place, model: Path) -> str:
     if known := [name for name in names if name in found]:
         return known[0]
     raise ServerError(
-        f"the server has not the model {names[0]}; it has {', '.join(found[:9]) or 'none'}",
+        f"the server does not have the model {names[0]}; it has {', '.join(found[:9]) or 'none'}",
         where=url,
         hint=hint,
     )
 
 
 class Writer:
-    """Asks a server for the answers to prompts, as the job would write them.
+    """Asks a server for answers to prompts, with the job's decoding settings.
 
     Args:
-        most: New tokens, as :func:`papertune.answering.generation.room_for` says.
-        penalty: On repetition, of the model's own settings.
+        most: Maximum of new tokens, see :func:`papertune.answering.generation.room_for`.
+        penalty: Repetition penalty of the model's own settings.
     """
 
     def __init__(
@@ -130,17 +130,17 @@ class Writer:
         self.place, self.name, self.tokenizer = place, name, tokenizer
         self.sampling, self.most, self.how = sampling, most, how
         self.start = start_tokens(tokenizer)
-        # others find it in the model's folder, and have no defaults of their own
+        # other servers find the penalty in the model's folder, and have no defaults of their own
         self.own = {"repeat_penalty": penalty, "top_k": 0, "min_p": 0.0}  # as llama.cpp calls it
-        self._more: dict[str, Any] = {}  # of these, what the server takes
-        self._prompt: Any = None  # what of a prompt's tokens is sent
+        self._more: dict[str, Any] = {}  # those of them that the server accepts
+        self._prompt: Any = None  # turns a prompt's tokens into what is sent
 
     def __call__(self, rows: Iterable[Row]) -> Iterator[Found]:
-        """Answers as they come.
+        """Yield answers as they arrive.
 
         Raises:
             Interrupted: the job was asked to stop.
-            ServerError: the server reads prompts otherwise, or nothing can be asked.
+            ServerError: the server reads prompts differently from the job, or cannot be asked.
         """
         client = Client(
             self.place, self.how, path="completions", model=self.name, items="prompts",
@@ -172,7 +172,7 @@ class Writer:
                 yield Asked((key, tokens), self._body(prompt, key, self.most), own)
 
     def _body(self, prompt: Any, key: str, most: int) -> dict[str, Any]:
-        """A request, without what the server's own defaults would add to greedy decoding."""
+        """A request that overrides server defaults which would change greedy decoding."""
         body = {"prompt": prompt, "max_tokens": most, "temperature": self.sampling.temperature}
         if self.sampling.temperature > 0:
             seed = int(digest([self.sampling.seed, key])[:7], 16)
@@ -180,12 +180,12 @@ class Writer:
         return body | self._more
 
     def _way(self, tokens: list[int]) -> Any:
-        """How prompts are sent: as tokens, else as texts with the beginning token or without.
+        """How prompts are sent: as tokens, else as text with or without the beginning token.
 
-        ``None`` where this prompt cannot be sent at all to a server that takes no tokens.
+        ``None`` if this prompt cannot be sent to a server that does not accept tokens.
 
         Raises:
-            ServerError: the server reads none of these as the job does.
+            ServerError: the server reads none of these forms as the job does.
         """
         told, refused, texts = list[str](), "", 0
         with self.place.client(timeout=self.how.timeout) as client:
@@ -212,7 +212,7 @@ class Writer:
         if told:
             what = f"reads a prompt of {len(tokens)} tokens {' and '.join(told)}"
             hint = (
-                "it has another tokenizer, or puts a template of its own around prompts (Ollama "
+                "it has another tokenizer, or puts its own template around prompts (Ollama "
                 "does): take a server that completes prompts as they are"
             )
             self._refuse(what, hint)
@@ -224,9 +224,9 @@ class Writer:
         raise ServerError(f"the server {what}", where=self.place.name, hint=hint)
 
     def _text(self, tokens: list[int], whole: bool = False) -> str | None:
-        """A text of which the server's tokenizer makes these tokens; ``None`` where there is none.
+        """A text that the server tokenizes to these tokens; ``None`` if there is none.
 
-        The beginning token is the server's to add, but where ``whole``.
+        The server adds the beginning token itself, unless ``whole``.
         """
         begins = tokens[: len(self.start)] == self.start
         own = tokens if whole or not begins else tokens[len(self.start) :]
@@ -236,24 +236,24 @@ class Writer:
         return text if list(again) == list(own) else None
 
     def _read(self, one: Said) -> Generated:
-        """An answer as the job has it: tokens without the end token, no text that ends it."""
+        """Convert a reply to the job's form: without the end token and any stop text."""
         if (ended := before_any(one.text, self.sampling.stop)) != one.text:
             one = replace(one, text=ended, cut=False)
         again = len(self.tokenizer(one.text, add_special_tokens=False)["input_ids"])
         if one.tokens is None:
             return Generated(one.text, again, one.cut)
-        # some servers call it cut, too, where the end token was the last that there could be
+        # some servers also report a cut if the end token was the last one allowed
         cut = one.cut and not (one.tokens >= self.most and again == one.tokens - 1)
-        # and all but llama.cpp's Python server count the end token
+        # all but llama.cpp's Python server count the end token
         counted = not cut and (again != one.tokens or "\ufffd" in one.text)
         return Generated(one.text, max(0, one.tokens - counted), cut)
 
 
 def said(content: bytes) -> Said:
-    """What stands in a reply of ``completions``.
+    """Parse a reply of ``completions``.
 
     Raises:
-        ValueError, LookupError, TypeError, AttributeError: no answer.
+        ValueError, LookupError, TypeError, AttributeError: it holds no answer.
     """
     reply = from_json(content)
     choice, usage = reply["choices"][0], reply.get("usage") or {}
@@ -265,7 +265,7 @@ def said(content: bytes) -> Said:
 
 
 def _read_by(content: bytes) -> int | None:
-    """How many tokens a reply says that its prompt had; -1 where it is no reply."""
+    """The number of prompt tokens that a reply reports; -1 if it is not a reply."""
     try:
         return said(content).prompt
     except (ValueError, LookupError, TypeError, AttributeError):
@@ -273,7 +273,7 @@ def _read_by(content: bytes) -> int | None:
 
 
 def _post(client: httpx.Client, place: Place, body: dict[str, Any]) -> tuple[int, bytes]:
-    """The status and content of a reply to a first request; again where the server is not ready."""
+    """Status and content of the reply to a first request, retried while the server is not ready."""
     for attempt in range(5):
         stopping.pause(attempt)
         try:

@@ -1,4 +1,4 @@
-"""What a model is asked, in which batches, and what asks it: processes of the job, or a model server."""
+"""An answering task: its questions, its batches, and the processes or server that answer them."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -22,14 +22,14 @@ from papertune.store import Store
 from papertune.study import versions
 from papertune.study.settings import Answering
 
-# a question's key, where it stands in the test set, and tokens of its prompt
+# a question's key, its row in the test set, and the tokens of its prompt
 Place = tuple[str, int, int]
 
 log = logging.getLogger(__name__)
 
 
 class Task(BaseModel):
-    """Which questions which model is asked, and how; other processes get it as JSON."""
+    """The questions, the model, and how it is asked; passed to other processes as JSON."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,34 +37,34 @@ class Task(BaseModel):
     base: Path | None = None  # the folder of the adapter's base
     test_set: Path  # file of pairs
     prompt: str  # the text of the prompt template that training used
-    asked: str = "prompt"  # in which form, see papertune.examples.forms.Form
+    asked: str = "prompt"  # the form, see papertune.examples.forms.Form
     answering: Answering  # its batch size changes no answer
 
     def identity(self, model: dict[str, Any]) -> dict[str, Any]:
-        """What an answer depends on, beside the question."""
-        # how many are drawn changes none of them
+        """What an answer depends on, besides the question."""
+        # the number of samples does not change any sample
         once = self.answering.model_copy(update={"samples": 1})
         how = {"prompt": self.prompt, "answering": once.identity()}
         whole = {"model": model, **how, "version": versions.ANSWER}
         return whole if self.asked == "prompt" else whole | {"asked": self.asked}
 
     def form(self) -> Form:
-        """How the model is asked; an adapter's folder may leave the tokenizer to its base."""
+        """The form of the prompt; an adapter without a tokenizer uses that of its base."""
         own = self.base is None or (self.model / "tokenizer_config.json").exists()
         tokenizer = load_tokenizer(self.model if own or self.base is None else self.base)
         return Form(tokenizer, self.asked, self.prompt)
 
     @property
     def sampling(self) -> Sampling:
-        """How answers are written."""
+        """The decoding settings."""
         return Sampling(self.answering.max_new_tokens, self.answering.temperature)
 
     def read(self, form: Form, places: Iterable[int], fit: Fit) -> Iterator[Encoded]:
-        """The tokens of the questions and reference answers at places of the test set."""
+        """Tokens of the questions and reference answers in some rows of the test set."""
         return form.tokens(read_pairs_at(self.test_set, places), fit)
 
     def fit(self, config: Any) -> Fit:
-        """How long prompts for a model of a configuration may be."""
+        """The limits on prompt length of a model with this configuration."""
         room, _ = room_for(config, self.answering.max_new_tokens)
         return Fit(room, 0)
 
@@ -78,17 +78,16 @@ def cut_batches(
     shards: int,
     later: bool = False,
 ) -> tuple[list[list[Place]], set[str]]:
-    """The batches of what is missing, each question with its place in the test set; and which of
-    it cannot be asked, as the model has no room for it.
+    """Cut the missing questions into batches; also return those too long for the model.
 
-    They are cut from the whole test set, so that a resumed run has those of an unbroken one.
-    Questions ``about`` the same document stand together.
+    Batches are cut from the whole test set, so that a resumed run has the same ones as an
+    uninterrupted run. Questions ``about`` the same document stay together.
     """
     config = load_config(task.model, base=task.base)
     fit = task.fit(config)
     read = enumerate(zip(places, task.read(form, places.values(), fit), strict=True))
     lengths = [(key, len(tokens)) for n, (key, (tokens, _)) in read if n not in fit.unfit]
-    unasked = "have no room without any context, too: they are not asked and count as empty answers"
+    unasked = "do not fit even without context: they are not asked and count as empty answers"
     lost = "lose the end of their context", "lose the oldest turns of their conversation"
     for some, what in (*zip((fit.cut, fit.forgot), lost, strict=True), (fit.unfit, unasked)):
         if some:
@@ -120,16 +119,16 @@ def work_on(
     shards: int,
     **how: Any,
 ) -> None:
-    """Have so many processes work on batches, or this one alone, which has the ``form`` already.
+    """Work on batches in several processes, or in this one, which has loaded ``form`` already.
 
     Args:
-        how: ``identity`` of the answers, and ``threads`` of all processes together.
+        how: ``identity`` of the answers, and ``threads``, the total over all processes.
     """
     given = {"task": task.model_dump(mode="json"), "store": str(store), **how}
     parts = deal(todo, shards)
     if len(parts) > 1:
         run_shards(work, parts, **given)
-    elif todo:  # there may be only some that cannot be asked
+    elif todo:  # empty if none of the questions can be asked
         work(todo, form=form, **given)
 
 
@@ -142,17 +141,17 @@ def from_server(
     identity: dict[str, Any],
     threads: int,
 ) -> Callable[[Iterable[str]], dict[str, Generated]]:
-    """Have a model server answer all questions, if one is to; what it wrote, by keys of questions.
+    """Have a model server, if one is configured, answer all questions; returns key → answer.
 
-    Those that cannot be sent to it as they are, are not among them.
+    Questions that cannot be sent to it unchanged are left out.
 
     Args:
-        identity: Of the answers.
-        threads: Of the server.
+        identity: What the answers depend on.
+        threads: Threads for the server.
 
     Raises:
-        Interrupted: the job was asked to stop; what came is in the store.
-        ServerError: there is no server, or it gave no answer to some.
+        Interrupted: the job was asked to stop; answers received so far are in the store.
+        ServerError: there is no server, or it left questions unanswered.
     """
     if task.answering.engine != "server":
         return lambda _: {}
@@ -164,7 +163,7 @@ def from_server(
 def _ask_server(
     task: Task, form: Form, todo: list[list[Place]], finished: Store, threads: int
 ) -> None:
-    from papertune.answering.served import Writer, opened  # with what it asks by
+    from papertune.answering.served import Writer, opened  # loads the HTTP client
     from papertune.models.whole import penalty_of
 
     places = {key: place for batch in todo for key, place, _ in batch}
@@ -194,7 +193,5 @@ def _ask_server(
         what = f"{len(failed)} of {len(missing)} questions have no answer: {failed[0]}"
         raise ServerError(what, where="answering", hint=f"{hint}; the others are kept")
     if unsent:
-        told = (
-            "%d questions have what the server would read otherwise: the job's engine answers them"
-        )
+        told = "%d questions would be read differently by the server: the job's engine answers them"
         log.warning(told, len(unsent))

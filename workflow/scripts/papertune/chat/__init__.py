@@ -1,1 +1,1 @@
-"""A person talks with a model of an experiment and with its base, side by side."""
+"""Chat with a model of an experiment and with its base, side by side."""

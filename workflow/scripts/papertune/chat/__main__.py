@@ -1,6 +1,6 @@
-"""Talk with a model of an experiment and with its base, on a page of this machine or the terminal.
+"""Chat with a model of an experiment and with its base, on a local page or in the terminal.
 
-``make chat EXPERIMENT=NAME``. The page is on loopback, and its address, with the token, is printed.
+Command: ``make chat EXPERIMENT=NAME``. The page is on loopback; its address and token are printed.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from papertune.study.here import layout_of
 
 
 def on_a_gpu(command: str) -> str:
-    """How to have a GPU of the cluster, where there is a cluster and no GPU here; else nothing."""
+    """How to use a GPU of the cluster, if there is a cluster and no GPU here; else empty."""
     if device_name() == "cpu" and "SLURM_JOB_ID" not in os.environ:
         with suppress(ClusterError):
             check_controller()
@@ -31,15 +31,15 @@ def on_a_gpu(command: str) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Talk until it is ended."""
+    """Chat until the user ends it."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m papertune.chat")
     parser.add_argument(
-        "experiment", nargs="?", default="", help="its name, or the path of its file"
+        "experiment", nargs="?", default="", help="name of the experiment, or path of its file"
     )
-    parser.add_argument("--model", default="", help="the first that is finished, unless given")
-    parser.add_argument("--seed", type=int, help="the first that is finished, unless given")
-    parser.add_argument("--terminal", action="store_true", help="no page: ask here")
-    parser.add_argument("--port", type=int, default=0, help="any free one, unless given")
+    parser.add_argument("--model", default="", help="default: the first finished model")
+    parser.add_argument("--seed", type=int, help="default: the first finished seed")
+    parser.add_argument("--terminal", action="store_true", help="chat here, not on a page")
+    parser.add_argument("--port", type=int, default=0, help="default: any free port")
     given = parser.parse_args(arguments)
     if not given.experiment:
         hint = "make chat EXPERIMENT=demo, or the name of another experiment that was run here"

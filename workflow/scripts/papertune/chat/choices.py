@@ -1,4 +1,4 @@
-"""What of an experiment a conversation can be with and about: finished models, documents, the filter."""
+"""What an experiment offers for a chat: finished models, documents and the filter."""
 
 import re
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from papertune.study.layout import Layout
 from papertune.study.prompts import QUESTION
 from papertune.study.settings.notation import nearest
 
-SHOWN = 50  # documents of a search
+SHOWN = 50  # documents shown by a search
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A document with a text, and where that stands."""
+    """A document with a text, and where the text is stored."""
 
     title: str
     year: int
@@ -33,19 +33,19 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two that are asked: a model, or its baseline."""
+    """One of the two sides of a chat: a model, or its baseline."""
 
     label: str
     folder: Path
     base: Path | None  # the folder of an adapter's base
-    asked: str  # in which form, see papertune.examples.forms.Form
+    asked: str  # the form, see papertune.examples.forms.Form
 
 
 class Choices:
-    """What there is in the results of an experiment.
+    """The choices in the results of an experiment.
 
     Raises:
-        PapertuneError: no model of it is finished.
+        PapertuneError: the experiment has no finished model.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -62,10 +62,10 @@ class Choices:
             )
 
     def model(self, name: str) -> str:
-        """A finished model by its name; the first one where it is empty.
+        """Return a finished model by name; the first one if the name is empty.
 
         Raises:
-            PapertuneError: there is none of that name; names the nearest.
+            PapertuneError: there is no such model; the message suggests the nearest name.
         """
         if not name or name in self.models:
             return name or next(iter(self.models))
@@ -82,10 +82,10 @@ class Choices:
         raise PapertuneError(what, where=f"models of {self.layout.name}", hint=known)
 
     def seed(self, model: str, seed: int | None) -> int:
-        """A finished seed of a model; the first one where none is given.
+        """Return a finished seed of a model; the first one if none is given.
 
         Raises:
-            PapertuneError: it is not finished.
+            PapertuneError: the seed is not finished.
         """
         finished = self.models[model]
         if seed is None or seed in finished:
@@ -94,9 +94,9 @@ class Choices:
         raise PapertuneError(f"no seed {seed}", where=f"{self.layout.name}, {model}", hint=hint)
 
     def sides(self, model: str, seed: int) -> tuple[Side, Side]:
-        """A model's baseline, asked in the same form, and the model itself.
+        """Return a model's baseline, asked in the same form, and the model itself.
 
-        One that others are held against stands beside its base as that was before.
+        A model that is itself a baseline is paired with its unchanged base.
         """
         other, asked = self.study.baseline_of(model), self.study.models[model].examples.asked
         trained = other in self.study.trained
@@ -115,18 +115,18 @@ class Choices:
         return Side(one_line(label), folder, base if folder != base else None, asked)
 
     def template(self, model: str, about: Listed | None) -> str:
-        """The text of the prompt of a model: without a document, as a closed book is asked."""
+        """A model's prompt template; without a document, the closed-book one."""
         whole = self.study.answer_template(model)
         shows = "context" in Template(whole).get_identifiers()
         return QUESTION if shows and about is None else whole
 
     def reads(self, model: str) -> bool:
-        """Whether a model's prompt shows a document at all."""
+        """Whether a model's prompt includes a document."""
         return "context" in Template(self.study.answer_template(model)).get_identifiers()
 
     @cached_property
     def documents(self) -> list[Listed]:
-        """All documents that have a text."""
+        """All documents with a text."""
         found = []
         for path in filter(Path.exists, map(Path, self.layout.documents())):
             for offset, where, values in placed_lines(path):
@@ -136,7 +136,7 @@ class Choices:
         return found
 
     def find(self, words: str) -> list[Listed]:
-        """The first documents whose title (or year) has each of some words."""
+        """The first documents whose title or year contains every word."""
         wanted = re.findall(r"\S+", words.casefold())
 
         def fitting() -> Iterator[Listed]:
@@ -148,18 +148,18 @@ class Choices:
         return list(islice(fitting(), SHOWN))
 
     def text(self, one: Listed) -> str:
-        """The text of a document."""
+        """Read the text of a document."""
         return str(object_at(one.path, one.offset)["text"])
 
     @cached_property
     def filter(self) -> Filter | None:
-        """What tells the study's questions from others, where the experiment has it and it is made."""
+        """The filter of unrelated questions, if the experiment has one and it is trained."""
         if self.study.filter is None or not Path(self.layout.filter(JSON)).exists():
             return None
         return Filter.load(Path(self.layout.filter(JSON)).parent)
 
     def filtered(self, question: str) -> str:
-        """What the filter says to a question, in words; nothing without a filter."""
+        """Describe the filter's decision on a question; empty without a filter."""
         if self.filter is None:
             return ""
         [score] = self.filter.scores([question])

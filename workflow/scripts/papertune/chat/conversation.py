@@ -1,4 +1,4 @@
-"""A conversation with two models: each reads what it read in training, and its own earlier answers."""
+"""A conversation with two models: each reads its training prompt and its own earlier answers."""
 
 import logging
 import threading
@@ -22,15 +22,15 @@ log = logging.getLogger("papertune")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What one side reads before it answers."""
+    """The prompt of one side."""
 
     pair: Pair
     tokens: list[int]
-    lost: str  # what the prompt lost as it was too long, in words
+    lost: str  # what was cut from a prompt that was too long, in words
 
 
 class Answerer:
-    """One side with its weights: what it reads is made, and written on, as answering does."""
+    """One side with its weights; it builds prompts and generates as the answering jobs do."""
 
     def __init__(self, side: Side) -> None:
         self.side = side
@@ -39,10 +39,10 @@ class Answerer:
         self.tokenizer = load_tokenizer(side.folder if own or side.base is None else side.base)
 
     def read(self, template: str, pair: Pair, most: int) -> Asked:
-        """What the model reads of a pair, and keeps room after for so many tokens.
+        """Build the model's prompt for a pair, leaving room for ``most`` new tokens.
 
         Raises:
-            PapertuneError: it has no room for the question.
+            PapertuneError: the question is too long for the model.
         """
         room, _ = room_for(self.model.config, most)
         fit = Fit(room, 0)
@@ -54,11 +54,11 @@ class Answerer:
         return Asked(pair, tokens, lost)
 
     def shown(self, asked: Asked) -> str:
-        """What the model reads, as text."""
+        """The prompt as text."""
         return str(self.tokenizer.decode(asked.tokens))
 
     def answer(self, template: str, asked: Asked, sampling: Sampling) -> Iterator[str]:
-        """The answer as it grows, at last whole; who stops listening ends it."""
+        """Yield the growing answer, complete at the end; closing the iterator stops generation."""
         said = self._form(template).said
         heard: SimpleQueue[str | None] = SimpleQueue()
         over = threading.Event()
@@ -83,7 +83,7 @@ class Answerer:
 
 
 class Loaded:
-    """The two models that are asked now; what both conversations need is loaded once."""
+    """The loaded models; weights needed by several conversations are loaded once."""
 
     def __init__(self) -> None:
         self._held: dict[Side, Answerer] = {}
@@ -94,10 +94,10 @@ class Loaded:
         return not self._held
 
     def __call__(self, side: Side, among: Collection[Side]) -> Answerer:
-        """One side, after what is not ``among`` those that are asked has given back its memory.
+        """Return one side, loaded; models not ``among`` the needed sides are first unloaded.
 
         Raises:
-            PapertuneError: it cannot be loaded, or a GPU has no room for it.
+            PapertuneError: the model cannot be loaded, or does not fit into the GPU's memory.
         """
         from torch.cuda import OutOfMemoryError, empty_cache
 
@@ -116,7 +116,7 @@ class Loaded:
 
 @dataclass
 class Conversation:
-    """With a model and its baseline, about a document or none, over several turns."""
+    """A conversation of several turns with a model and its baseline, with or without a document."""
 
     choices: Choices
     model: str
@@ -126,16 +126,16 @@ class Conversation:
 
     @property
     def sides(self) -> tuple[Side, Side]:
-        """Who is asked."""
+        """The two sides: the baseline and the model."""
         return self.choices.sides(self.model, self.seed)
 
     @property
     def template(self) -> str:
-        """The text of the prompt."""
+        """The prompt template."""
         return self.choices.template(self.model, self.about)
 
     def pair(self, question: str, place: int) -> Pair:
-        """What one side is asked, after its own answers."""
+        """The pair to ask one side, with that side's own earlier answers."""
         study = self.choices.study
         before = [[asked, answers[place]] for asked, answers in self.turns]
         text = self.choices.text(self.about) if self.about else ""
@@ -143,13 +143,13 @@ class Conversation:
         return Pair("", "", 0, question=question, answer="", generator="chat", **own)
 
     def ask(self, question: str, loaded: Loaded, only: int | None = None) -> "Iterator[Turn]":
-        """Both answer, one after the other; the turn as it grows, which stays once it is whole.
+        """Both sides answer in turn; yields the growing turn, which is kept once it is complete.
 
         Args:
-            only: The side that answers, both where it is None.
+            only: Index of the only side to answer; both answer if it is None.
 
         Raises:
-            PapertuneError: a model cannot be loaded, or has no room for the question.
+            PapertuneError: a model cannot be loaded, or the question is too long for it.
         """
         turn = Turn(question, ["", ""], ["", ""], self.choices.filtered(question))
         template, answering = self.template, self.choices.study.answering
@@ -171,7 +171,7 @@ class Conversation:
 
 @dataclass
 class Turn:
-    """One question on its way: what each side read, and has written so far."""
+    """One question in progress: each side's prompt and its answer so far."""
 
     question: str
     answers: list[str]
@@ -181,5 +181,5 @@ class Turn:
 
     @property
     def note(self) -> str:
-        """What is to be said beside the answers."""
+        """Remarks shown beside the answers."""
         return "\n".join(filter(None, [self.filtered, *self.notes]))

@@ -1,8 +1,8 @@
-"""The one way to the page: loopback, an address that nobody can guess, processes of this account.
+"""Access control of the page: loopback, a secret token in the address, this account's processes.
 
-On a login node every account reaches loopback, and so does each page that a browser there shows. The
-address has a token in its path, in which the whole page lies, so that there is no cookie that a
-browser would give to other ports of the machine, too.
+On a login node, every account reaches loopback, and so does every page in a browser there. The
+token is part of the path below which the whole page is served. There is no cookie, because
+browsers would send it to other ports of the machine as well.
 """
 
 import hmac
@@ -20,22 +20,22 @@ LOOPBACK = "127.0.0.1"
 NAMES = {
     LOOPBACK,
     "localhost",
-}  # what a browser may call it; other names are those of a site's trick
-CHARTS = "'unsafe-eval'"  # what a page needs that makes its charts of texts
+}  # allowed Host names; any other may be a DNS rebinding attack
+CHARTS = "'unsafe-eval'"  # needed by pages that compile their charts from text
 HEADERS = {
-    # gradio's page writes its settings into itself as a script, and styles
+    # gradio's page has its settings as an inline script, and inline styles
     "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
     "object-src 'none'; frame-ancestors 'none'; form-action 'none'",
-    "referrer-policy": "no-referrer",  # it would tell the token
+    "referrer-policy": "no-referrer",  # the referrer would reveal the token
     "x-content-type-options": "nosniff",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "cache-control": "no-store",  # a browser's cache would keep the token
+    "cache-control": "no-store",  # the browser's cache would store the token
 }
 REFUSED = (
-    "403: this page is its owner's alone. Take the whole address that `make chat` printed, with the "
-    "token, from the account that started it.\n"
+    "403: only the account that started this page may open it. Use the whole address that `make "
+    "chat` printed, with the token.\n"
 )
 
 Message = MutableMapping[str, Any]
@@ -45,17 +45,17 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
 class Door:
-    """An application that lets in who has the token, in front of another one (ASGI)."""
+    """An ASGI wrapper that passes on only requests with the token."""
 
     def __init__(self, app: App, token: str, scripts: str = "") -> None:
-        """``scripts`` is what the page's scripts may do beyond :data:`HEADERS`."""
+        """``scripts`` extends the ``script-src`` of :data:`HEADERS`."""
         self.app, self.token = app, token
         name = "content-security-policy"
         may = f"script-src {scripts}".strip()
         self.headers = HEADERS | {name: HEADERS[name].replace("script-src", may)}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Hand on what may pass; all else is refused alike, whether there is such a path or not."""
+        """Pass on permitted requests; refuse all others alike, whether or not the path exists."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
         elif scope["type"] != "http" or not self._may(scope):
@@ -78,7 +78,7 @@ def _host(value: str) -> str:
 
 
 def _own(scope: Message) -> bool:
-    """Whether a process of this account, or root's, is at the other end."""
+    """Whether the client is a process of this account or of root."""
     ends = (tuple(scope["client"]), tuple(scope["server"]))
     return accounts().get(ends) in (os.getuid(), 0)
 
@@ -106,61 +106,61 @@ def _with_headers(send: Send, headers: dict[str, str]) -> Send:
 
 
 def listening(port: int) -> socket.socket:
-    """A socket on loopback, at any free port where it is 0.
+    """Open a socket on loopback; port 0 takes any free port.
 
     Raises:
-        PapertuneError: the port is taken, or one that only root may take.
+        PapertuneError: the port is taken, or reserved for root.
     """
     found = socket.socket()
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind((LOOPBACK, port))
-        found.listen()  # who has the address may come before the page is made
+        found.listen()  # requests may arrive before the page is made
     except OSError as error:
         found.close()
-        what, hint = f"cannot listen: {error.strerror}", "take another PORT=, or none: any free one"
+        what, hint = f"cannot listen: {error.strerror}", "set another PORT=, or leave it out"
         raise PapertuneError(what, where=f"{LOOPBACK}:{port}", hint=hint) from None
     return found
 
 
 def way_here(port: int) -> str:
-    """How a browser elsewhere comes to a port of this machine, for who is logged in from elsewhere."""
+    """How to reach a port of this machine from another one, for users logged in remotely."""
     here, user = socket.gethostname(), os.environ.get("USER", "you")
     over = os.environ.get("SLURM_SUBMIT_HOST", here)
     if over == here and "SSH_CONNECTION" not in os.environ:
         return ""
     jump = "" if over == here else f"-J {user}@{over} "
     return (
-        "With a browser on another machine, first there:\n"
+        "For a browser on another machine, first run there:\n"
         f"  ssh -N -L {port}:{LOOPBACK}:{port} {jump}{user}@{here}\n"
     )
 
 
 def open_page(make: Callable[[str], App], port: int, scripts: str = "") -> None:
-    """Print a page's address, and serve the page until this is interrupted.
+    """Print a page's address, and serve the page until interrupted.
 
     Args:
-        make: The page, below the path of the token that it is given.
-        port: To listen at; any free one where it is 0.
-        scripts: As of :class:`Door`.
+        make: Makes the page, below the path of the given token.
+        port: The port to listen on; 0 for any free port.
+        scripts: As in :class:`Door`.
     """
     token = secrets.token_urlsafe(32)
     with listening(port) as listener:
         app = make(token)
         port = listener.getsockname()[1]
-        # printed, never opened: all accounts may read the command line of a browser
-        print(f"The page, for you alone, until Ctrl-C: http://{LOOPBACK}:{port}/{token}/")
+        # printed, never opened: other accounts can read a browser's command line
+        print(f"The page, private to your account, until Ctrl-C: http://{LOOPBACK}:{port}/{token}/")
         print(way_here(port), end="", flush=True)
         serve(app, token, listener, scripts)
 
 
 def serve(app: App, token: str, listener: socket.socket, scripts: str = "") -> None:
-    """Serve an application behind its door until this is interrupted."""
+    """Serve an application behind a :class:`Door` until interrupted."""
     import uvicorn
 
     config = uvicorn.Config(
         Door(app, token, scripts), log_level="warning", access_log=False, server_header=False, ws="none",
-        # else a header could say who the client is
+        # otherwise a header could set the client's address
         proxy_headers=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listener])

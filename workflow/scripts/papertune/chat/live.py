@@ -1,7 +1,7 @@
-"""``make live``: what trainings tell trackio, on a page of this machine, behind the door of the chat.
+"""``make live``: trackio's page of running trainings, behind the same access control as the chat.
 
-``python -m papertune.chat.live`` serves it. The page is trackio's own; anybody who reaches it may read, and
-so it stands below the path of a token like the chat.
+``python -m papertune.chat.live`` serves it. Trackio's page has no access control of its own, so it
+is served below the path of a token like the chat.
 """
 
 import argparse
@@ -17,15 +17,13 @@ PLACE = f"{FOLDER}/trackio"
 
 
 def application(folder: Path, token: str) -> Any:
-    """Trackio's page of what lies in a folder, below the path of a token (ASGI).
+    """Trackio's page of the runs in a folder, below the path of a token (ASGI).
 
     Raises:
-        PapertuneError: trackio is not installed, or nothing was told yet.
+        PapertuneError: trackio is not installed, or nothing was logged yet.
     """
     if not list(folder.glob("*.db")):
-        hint = (
-            "write `tracking: trackio` into an experiment file; a training that runs then tells it"
-        )
+        hint = "write `tracking: trackio` into an experiment file; trainings then log to it"
         raise PapertuneError(
             "no training has logged anything to trackio", where=str(folder), hint=hint
         )
@@ -41,9 +39,9 @@ def application(folder: Path, token: str) -> Any:
 
 
 def main(arguments: list[str]) -> None:
-    """Serve until it is ended."""
+    """Serve until interrupted."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m papertune.chat.live")
-    parser.add_argument("--port", type=int, default=0, help="any free one, unless given")
+    parser.add_argument("--port", type=int, default=0, help="default: any free port")
     given = parser.parse_args(arguments)
     open_page(lambda token: application(Path(PLACE), token), given.port, CHARTS)
 

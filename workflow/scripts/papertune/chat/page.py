@@ -1,4 +1,4 @@
-"""The page of a conversation: what is said stands there as it was written, whoever wrote it."""
+"""The page of a conversation; all text is shown literally, whoever wrote it."""
 
 import os
 import re
@@ -13,17 +13,17 @@ from papertune.chat.conversation import Conversation, Loaded
 from papertune.errors import PapertuneError
 
 NONE = "none: the question alone"
-PATIENCE = 10.0  # seconds for a token
-NOTHING = "(nothing)"  # the answer that ends before it begins
-# fonts of the machine: gradio's own themes take theirs from elsewhere
+PATIENCE = 10.0  # seconds to wait for a token
+NOTHING = "(nothing)"  # shown for an empty answer
+# local fonts: gradio's own themes load theirs from the web
 FONTS = ["ui-sans-serif", "system-ui", "sans-serif"], ["ui-monospace", "monospace"]
 
 
 def application(choices: Choices, model: str, seed: int, token: str, private: Path) -> Any:
-    """The page of a first conversation below the path of a token (ASGI).
+    """Make the page, below the path of a token (ASGI).
 
     Args:
-        private: A folder of this account alone, for what gradio keeps.
+        private: A folder that only this account can read, for gradio's files.
 
     Raises:
         PapertuneError: gradio is not installed.
@@ -37,7 +37,7 @@ def application(choices: Choices, model: str, seed: int, token: str, private: Pa
         import gradio
         from fastapi import FastAPI
     except ImportError:
-        hint = "`make chat` installs it; with TERMINAL=1 it is not needed"
+        hint = "`make chat` installs it; TERMINAL=1 works without it"
         raise PapertuneError("gradio is not installed", where="make chat", hint=hint) from None
     blocks = _Page(choices, model, seed).blocks()
     sans, mono = FONTS
@@ -50,7 +50,7 @@ def application(choices: Choices, model: str, seed: int, token: str, private: Pa
 
 
 class _Page:
-    """What stands on the page, and what it does; the weights are loaded once for all who look at it."""
+    """The page's content and actions; the weights are loaded once for all open windows."""
 
     def __init__(self, choices: Choices, model: str, seed: int) -> None:
         self.choices, self.loaded = choices, Loaded()
@@ -58,15 +58,15 @@ class _Page:
         self.first = Conversation(choices, model, seed)
 
     def blocks(self) -> Any:
-        """Gradio's page."""
+        """Build gradio's page."""
         import gradio as gr
 
         study, first = self.choices.study, self.first
         title = f"{study.title or self.choices.layout.name}: chat"
         with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
-            # an experiment's file may be anybody's: a mark of Markdown or HTML in it is none
+            # an experiment file may be untrusted: its Markdown and HTML are shown literally
             gr.Markdown("# " + re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", title))
-            state = gr.State()  # the conversation, once there is one
+            state = gr.State()  # the conversation, once it has begun
             with gr.Row():
                 models = [(study.model_label(name), name) for name in self.choices.models]
                 model = gr.Dropdown(
@@ -81,7 +81,7 @@ class _Page:
                     visible=self.choices.reads(first.model),
                 )  # fmt: skip
             with gr.Row():
-                # no Markdown of what is said, and its HTML is escaped: gradio would show some of it
+                # messages are shown without Markdown, HTML escaped: gradio would render some of it
                 plain: dict[str, Any] = {"render_markdown": False, "sanitize_html": True}
                 plain |= {"latex_delimiters": [], "allow_tags": False, "feedback_options": None}
                 labels = [side.label for side in first.sides]
@@ -95,17 +95,17 @@ class _Page:
                 send = gr.Button("Ask", variant="primary", elem_id="send")
                 stop = gr.Button("Stop", elem_id="stop")
                 anew = gr.Button("New conversation", elem_id="anew")
-            with gr.Accordion("What each of them reads", open=False), gr.Row():
+            with gr.Accordion("What each model reads", open=False), gr.Row():
                 reads = [
                     gr.Textbox(label=label, interactive=False, lines=6, elem_id=f"read-{name}")
                     for name, label in zip(("base", "tuned"), labels, strict=True)
                 ]
             chosen, shown = [model, seed, about], [*chats, *reads, note]
-            # one at a time: the weights are there once
+            # one at a time: there is one copy of the weights
             once: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "models"}
             for event in (question.submit, send.click):
                 event(self.ask, [state, question, *chosen], [state, question, *shown], **once)
-            # not by gradio's `cancels`, which may end the question that comes after
+            # not by gradio's `cancels`, which may cancel the next question
             stop.click(self.stopped.set)
             choosing = (one.input for one in chosen)
             for event in (*choosing, anew.click, *(one.clear for one in chats)):
@@ -115,7 +115,7 @@ class _Page:
         return blocks
 
     def find(self, words: str) -> Any:
-        """Fewer documents to choose from, and how many."""
+        """Narrow the list of documents by words of the title, and show their number."""
         import gradio as gr
 
         found = self._documents(words)
@@ -124,15 +124,15 @@ class _Page:
         return gr.Dropdown(found, label=label if words.strip() else "Document")
 
     def _documents(self, words: str) -> list[tuple[str, str]]:
-        """Documents to choose from, by what stands for them."""
+        """Documents to choose from, as (label, key)."""
         return [(NONE, ""), *((str(one), _key(one)) for one in self.choices.find(words))]
 
     def begin(self, model: str, seed: int, about: str) -> list[Any]:
-        """Nothing was said yet to what is chosen now."""
+        """Begin a conversation with the current choices."""
         import gradio as gr
 
         self.stopped.set()
-        if self.answering.acquire(timeout=PATIENCE):  # what it still shows comes first
+        if self.answering.acquire(timeout=PATIENCE):  # wait for an answer in progress
             self.answering.release()
         talk = self._talk(model, seed, about)
         reads = self.choices.reads(model)
@@ -159,7 +159,7 @@ class _Page:
     def ask(
         self, talk: Conversation | None, question: str, model: str, seed: int, about: str
     ) -> Iterator[list[Any]]:
-        """Both answers as they grow; the first after a choice begins a conversation."""
+        """Yield both growing answers; the first question after a choice begins a conversation."""
         new = self._talk(model, seed, about)
         if talk is None or (talk.sides, talk.about) != (new.sides, new.about):
             talk = new
@@ -176,7 +176,7 @@ class _Page:
                 read = turn.read
                 yield [talk, "", *_going(talk, question, turn.answers), *read, _note(turn.note)]
                 if self.stopped.is_set():
-                    return  # what was said stays to be read, but is not gone on from
+                    return  # the incomplete turn stays visible, but is not part of the conversation
             yield [talk, "", _said(talk, 0), _said(talk, 1), *read, _note(turn.note)]
         except PapertuneError as error:
             yield [talk, question, *said, *read, _note(str(error))]
@@ -195,7 +195,7 @@ def _key(one: Listed | None) -> str:
 
 
 def _said(talk: Conversation, place: int) -> list[dict[str, str]]:
-    """The turns of one side."""
+    """The turns of one side, as gradio's messages."""
     return [
         _message(role, text)
         for question, answers in talk.turns
@@ -208,7 +208,7 @@ def _message(role: str, text: str) -> dict[str, str]:
 
 
 def _going(talk: Conversation, question: str, answers: list[str]) -> list[list[dict[str, str]]]:
-    """Both sides with the turn that is on its way."""
+    """The messages of both sides, including the turn in progress."""
     return [
         [*_said(talk, place), _message("user", question), _message("assistant", text or "…")]
         for place, text in enumerate(answers)

@@ -1,4 +1,4 @@
-"""The same conversation on a terminal, or through a pipe: questions, and commands that begin with /."""
+"""The same chat in a terminal or through a pipe: questions, and commands that begin with /."""
 
 import sys
 from collections.abc import Callable
@@ -11,21 +11,21 @@ from papertune.errors import PapertuneError, one_line, shown
 from papertune.study.settings.notation import nearest
 
 COMMANDS = {
-    "document": "WORDS of a title, or the number in the last list: the text that is asked about",
-    "none": "no document: the question alone",
-    "model": "NAME of another model",
-    "seed": "NUMBER of another repetition of its training",
-    "base": "whether the baseline answers as well",
-    "read": "show what was read before the last answer",
-    "again": "begin the conversation anew",
-    "help": "these commands",
-    "quit": "the end; so does Ctrl-D",
+    "document": "WORDS of a title, or the number in the last list: ask about this document",
+    "none": "ask without a document",
+    "model": "NAME: take another model",
+    "seed": "NUMBER: take another repetition of its training",
+    "base": "switch the baseline's answers on or off",
+    "read": "show the prompt of the last answer",
+    "again": "start a new conversation",
+    "help": "list these commands",
+    "quit": "end the chat, as Ctrl-D does",
 }
 
 
 @dataclass
 class Terminal:
-    """A conversation that goes on line by line."""
+    """A conversation in a terminal, line by line."""
 
     choices: Choices
     talk: Conversation
@@ -36,7 +36,7 @@ class Terminal:
     read: list[str] = field(default_factory=list)
 
     def run(self, lines: Callable[[], str]) -> None:
-        """Answer until there is no further line; ``lines`` gives one, and raises EOFError at the end."""
+        """Answer line by line; ``lines`` returns the next line, and raises EOFError at the end."""
         self._help()
         while True:
             try:
@@ -59,7 +59,7 @@ class Terminal:
         told, last = dict[int, str](), None
         for last in self.talk.ask(question, self.loaded, None if self.both else 1):
             for place, text in enumerate(last.answers if self.out.isatty() else ()):
-                grown = text.rstrip("\ufffd")  # the beginning of a letter
+                grown = text.rstrip("\ufffd")  # the first bytes of a character
                 if grown and grown.startswith(told.get(place, "")):
                     if place not in told:
                         self._write(f"\n{sides[place].label}: ")
@@ -103,7 +103,7 @@ class Terminal:
             self._say(f"no command /{name}{nearest(name, COMMANDS)}; /help lists them")
 
     def _choose(self, given: str) -> None:
-        """One document of those whose title has some words; several are listed."""
+        """Choose the document whose title contains the words; list them if there are several."""
         if given.isdecimal() and 0 < int(given) <= len(self.found):
             self._begin(about=self.found[int(given) - 1])
             return
@@ -120,7 +120,7 @@ class Terminal:
         self.talk = replace(self.talk, turns=[], **changes)  # type: ignore[arg-type]
         if self.talk.about and not self.choices.reads(self.talk.model):
             self.talk.about = None
-            self._say("the prompt of this model shows no document")
+            self._say("the prompt of this model includes no document")
         self._say(self._of())
 
     def _of(self) -> str:
@@ -142,9 +142,9 @@ class Terminal:
 
 
 def lines_of(given: TextIO) -> Callable[[], str]:
-    """What gives one line after the other: with the keys of a terminal, where it is one."""
+    """Return a reader of lines, with line editing in a terminal."""
     if given.isatty():
-        import readline  # noqa: F401  (what `input` edits lines with)
+        import readline  # noqa: F401  (line editing for `input`)
 
         return lambda: input("\n> ")
 

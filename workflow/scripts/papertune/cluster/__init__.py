@@ -1,1 +1,1 @@
-"""The cluster that jobs run on: only the modules in here know which kind it is."""
+"""The cluster that jobs run on: no module outside this room knows its kind."""

@@ -1,5 +1,5 @@
-"""What collecting an experiment's documents will lack: the files that a person brings, whom servers may
-write to, and keys of services.
+"""Check what collecting an experiment's documents needs: files of the user, a contact address and
+keys of services.
 """
 
 import os
@@ -19,18 +19,18 @@ from papertune.study.layout import Layout
 from papertune.study.settings import Part, UnrelatedDataset, UnrelatedTable
 from papertune.study.settings.qa import HubDatasetSource
 
-# service → variable of its key, and what is different without it
+# service → variable of its key, and the limits without it
 KEYS = {
     "stack_exchange": (stack_exchange.KEY, "300 requests a day, not 10,000; free at stackapps.com"),
-    "openalex": (openalex.KEY, "a small budget a day; free at openalex.org"),
-    "semantic_scholar": (semantic_scholar.KEY, "everybody shares one limit; free on request"),
+    "openalex": (openalex.KEY, "a small daily budget; free at openalex.org"),
+    "semantic_scholar": (semantic_scholar.KEY, "one rate limit for everybody; free on request"),
 }
-SHOWN = 3  # files that are named, and what is wrong with them
+SHOWN = 3  # files that a finding names, and problems with them
 
 
 @dataclass
 class Brought:
-    """What the files of a source have; nothing is known of the texts of those that are only looked at."""
+    """The content of a source's files; texts of sampled files are not counted."""
 
     files: dict[Path, None] = field(default_factory=dict)
     documents: int = 0
@@ -40,7 +40,7 @@ class Brought:
 
 
 def check_collecting(layout: Layout) -> Iterator[Finding]:
-    """All of it, where not all documents are there yet."""
+    """Check everything, unless all documents are collected already."""
     if all(Path(path).exists() for path in layout.documents()):
         return
     brought = look_at(layout)
@@ -51,9 +51,9 @@ def check_collecting(layout: Layout) -> Iterator[Finding]:
 
 
 def look_at(layout: Layout) -> Brought | None:
-    """Read what tables have, as the run will, and look at the beginning of other files.
+    """Read tables as the run will, and the beginning of other files.
 
-    None where nothing is brought.
+    Returns None if the source needs no files of the user.
     """
     study, source = layout.experiment, layout.experiment.source
     if not (what := source.brought()):
@@ -63,14 +63,14 @@ def look_at(layout: Layout) -> Brought | None:
         year = part if isinstance(part, int) else 0
         files = source.files_of(part)
         found.files |= dict.fromkeys(files)
-        # documents without years are in the same files for training and for tests
+        # documents without years are in the same files for training and testing
         if (once := (year if source.watched else 0, str(files))) in seen:
             continue
         seen.add(once)
         try:
             _count(layout, part, found)
         except CollectError as error:
-            # of one file that has something wrong with it no year can be read
+            # a problem in a file affects every year that is read from it
             if str(error) not in map(str, found.problems):
                 found.problems.append(error)
     if source.watched and not found.documents and not found.problems:
@@ -96,7 +96,7 @@ def _count(layout: Layout, part: Part, found: Brought) -> None:
 
 
 def check_documents(layout: Layout, brought: Brought | None) -> Iterator[Finding]:
-    """Files of documents that a person brings, and what they have to be."""
+    """Check the files of documents that the user provides."""
     source = layout.experiment.source
     if isinstance(source, HubDatasetSource):
         yield _from_hub(layout, source.dataset)
@@ -113,9 +113,9 @@ def check_documents(layout: Layout, brought: Brought | None) -> Iterator[Finding
         yield wrong(f"{layout.name}: {key}: {len(more)} more like these: {names}")
     if brought.problems:
         return
-    said = f"{layout.name}: documents are here: {', '.join(map(str, [*brought.files][:SHOWN]))}"
+    said = f"{layout.name}: documents are present: {', '.join(map(str, [*brought.files][:SHOWN]))}"
     if source.watched:
-        said += f" (of the experiment's years {brought.documents:,}"
+        said += f" (in the experiment's years {brought.documents:,}"
         said += f", {brought.without_text:,} of them without a text" * bool(brought.without_text)
         said += ")"
     yield fine(said)
@@ -124,12 +124,12 @@ def check_documents(layout: Layout, brought: Brought | None) -> Iterator[Finding
         yield (doubt if len(left) > brought.documents else fine)(
             f"{layout.name}: {len(left):,} rows are left out, as {first.key} ({first.reason}: "
             f"{first.detail[:200]})",
-            "mend them if they should count; rejected/listings has each with its reason",
+            "correct them if they should count; rejected/listings has each with its reason",
         )
 
 
 def check_filter(layout: Layout) -> Iterator[Finding]:
-    """The questions that a filter is learned from, where they are not the study's."""
+    """Check the file of unrelated questions that a filter is trained with."""
     against = layout.experiment.filter.against if layout.experiment.filter else None
     if isinstance(against, UnrelatedDataset):
         yield _from_hub(layout, against.dataset)
@@ -155,7 +155,7 @@ def check_filter(layout: Layout) -> Iterator[Finding]:
                 f"it has {has}; set filter.against.column, group and where to these",
             )
         else:
-            yield fine(f"{layout.name}: filter.against is here: {against.path}")
+            yield fine(f"{layout.name}: filter.against is present: {against.path}")
 
 
 def _from_hub(layout: Layout, dataset: str) -> Finding:
@@ -169,7 +169,7 @@ def _lists(layout: Layout) -> list[str]:
 
 
 def _looks_up(layout: Layout, brought: Brought | None) -> bool:
-    """Whether texts are looked for on the web."""
+    """Whether texts are looked up on the web."""
     source = layout.experiment.source
     if source.with_texts or source.kind == "demo":
         return False
@@ -178,7 +178,7 @@ def _looks_up(layout: Layout, brought: Brought | None) -> bool:
 
 
 def check_contact(layout: Layout, brought: Brought | None) -> Iterator[Finding]:
-    """Whom servers may write to, where this experiment asks any."""
+    """Check the contact address for servers, if this experiment sends requests to any."""
     study, name = layout.experiment, layout.name
     lists, looks_up = _lists(layout), _looks_up(layout, brought)
     if not (lists or looks_up):
@@ -193,18 +193,18 @@ def check_contact(layout: Layout, brought: Brought | None) -> Iterator[Finding]:
             f"{some}documents without a text are looked up on the web "
             f"({', '.join(study.fetching.resolvers)})"
         )
-    # files of one's own may have all texts already, and those that have none stay without
+    # the user's files may have all texts; documents without a text then stay without one
     none = brought is not None and 0 < brought.documents == brought.without_text
     yield (wrong if lists or none else doubt)(
         f"{name}: no contact address is set for servers, and {'; '.join(asks)}"
         + f" (the contact {contact!r} is not plain ASCII)" * bool(contact),
-        "set PAPERTUNE_CONTACT to your e-mail address or a page of you (export "
+        "set PAPERTUNE_CONTACT to your e-mail address or web page (export "
         "PAPERTUNE_CONTACT=you@university.example), or fetching.contact in the experiment's file",
     )
 
 
 def check_keys(layout: Layout, brought: Brought | None) -> Iterator[Finding]:
-    """Keys of services that are asked; whether they are set, never what they are."""
+    """Check whether the keys of needed services are set; their values are never shown."""
     study, name = layout.experiment, layout.name
     looked_up = study.fetching.resolvers if _looks_up(layout, brought) else ()
     for service in KEYS.keys() & {study.source.kind, *looked_up}:

@@ -1,4 +1,4 @@
-"""What would keep a run from ending well: all checks, of the cluster and of this machine."""
+"""All checks of the cluster and of this machine, for what would make a run fail."""
 
 import getpass
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,9 +17,9 @@ from papertune.cluster.slurm import ClusterError, Partition
 from papertune.study.layout import Layout
 
 PROFILE = "profiles/slurm/config.yaml, or your copy of it"
-PATIENCE = 1_000_000  # questions without an answer until the executor gives its jobs up
-LONGEST_PAUSE = 180  # seconds for which it may not look at its jobs
-ONE = Lock()  # it guesses what a profile does not say, once
+PATIENCE = 1_000_000  # unanswered status queries until the executor gives up on its jobs
+LONGEST_PAUSE = 180  # longest time in seconds between two status queries
+ONE = Lock()  # the executor guesses settings missing from the profile, once
 
 
 def examine(
@@ -28,9 +28,9 @@ def examine(
     layouts: Mapping[str, Layout],
     folders: Iterable[str],
 ) -> Iterator[Finding]:
-    """What the user is told who asks for the doctor, for whole runs, which submit ``kinds``.
+    """All findings of the doctor for whole runs, which submit jobs of ``kinds``.
 
-    The folders are those where results and finished work lie.
+    ``folders`` hold the results and the finished work.
     """
     every = layouts.values()
     checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
@@ -49,7 +49,7 @@ def examine(
 
 
 def check_place(executor: Any, kinds: Callable[[], Iterable[Kind]]) -> Iterator[Finding]:
-    """Where jobs will run, and whether that takes them."""
+    """Check where jobs will run, and whether they are accepted there."""
     if plugin.submits(executor):
         yield from check_cluster(executor, kinds())
     elif slurm.missing_tools():
@@ -58,20 +58,20 @@ def check_place(executor: Any, kinds: Callable[[], Iterable[Kind]]) -> Iterator[
         try:
             slurm.check_controller()
         except ClusterError as error:
-            # its tools may be installed on a machine that belongs to no cluster
+            # Slurm's tools may be installed on a machine that belongs to no cluster
             said = f"no Slurm answers here ({error.what}): jobs run on this machine"
-            later = "to submit them, wait until `scontrol ping` says UP"
+            later = "to submit jobs, wait until `scontrol ping` says UP"
             yield doubt(said, later) if "DOWN" in error.what else fine(said)
             return
         yield doubt(
             "Slurm is installed here, but with this profile jobs run on this machine",
-            "to submit them to the cluster: --profile profiles/slurm; make doctor PROFILE=profiles/slurm",
+            "to submit jobs to the cluster: --profile profiles/slurm; make doctor PROFILE=profiles/slurm",
         )
 
 
 def check_leftovers() -> Iterator[Finding]:
-    """Jobs of this directory that nobody waits for."""
-    with suppress(ClusterError):  # said already
+    """Check for jobs of this directory that no run waits for."""
+    with suppress(ClusterError):  # reported by another check
         if jobs := leftovers.left():
             yield doubt(
                 f"{len(jobs)} jobs of an earlier run of this directory are still at work",
@@ -85,23 +85,23 @@ def _check_hub(layouts: Mapping[str, Layout]) -> Iterator[Finding]:
 
 
 def check_cluster(executor: Any, kinds: Iterable[Kind]) -> Iterator[Finding]:
-    """Ask the cluster everything, for what will be submitted.
+    """Run all checks of the cluster for the jobs that will be submitted.
 
-    What cannot be asked any more is left out. Where finished jobs would be looked for in a place
-    that does not know them, and another does, the executor is told to look there: it would wait for
-    them for ever.
+    Checks that cannot run after a failed one are skipped. If the status command that the executor
+    would use does not know finished jobs, and another does, the executor is set to use the other:
+    it would wait for them forever.
     """
     if missing := slurm.missing_tools():
         yield wrong(
-            f"this profile submits to a cluster, and there is none here: {', '.join(missing)} not found",
-            "start on a login node of the cluster, or leave --profile away to run on this machine",
+            f"this profile submits to a cluster, but there is none here: {', '.join(missing)} not found",
+            "start on a login node of the cluster, or omit --profile to run on this machine",
         )
         return
     try:
         slurm.check_controller()
         configuration, there = slurm.configuration(), slurm.partitions()
     except ClusterError as error:
-        yield wrong(error.what, "wait until `scontrol ping` says UP; your site knows since when")
+        yield wrong(error.what, "wait until `scontrol ping` says UP, or ask your site")
         return
     yield fine(f"Slurm {configuration.get('SLURM_VERSION')} answers")
     yield from check_status(executor, configuration)
@@ -109,25 +109,25 @@ def check_cluster(executor: Any, kinds: Iterable[Kind]) -> Iterator[Finding]:
     for kind in kinds:
         if not kind.here:
             alike.setdefault(repr(kind.attempts), []).append(kind)
-    with ThreadPoolExecutor(4) as pool:  # a busy controller takes its time for each
+    with ThreadPoolExecutor(4) as pool:  # a busy controller answers each query slowly
         for found in pool.map(lambda same: [*_check_kind(executor, same, there)], alike.values()):
             yield from found
 
 
 def check_status(executor: Any, configuration: Mapping[str, str]) -> Iterator[Finding]:
-    """Which command tells how jobs ended; the other one is taken where only that one knows.
+    """Check which command reports how jobs ended, and take the other one if only it does.
 
-    The executor is told to ask it for as long as it takes to get an answer. By itself it gives its
-    jobs up after a few questions without one, as while the controller is restarted, and then waits
-    for them for ever.
+    The executor is set to repeat the query until it is answered. By default it gives up on its
+    jobs after a few unanswered queries, for example while the controller restarts, and then waits
+    for them forever.
     """
     settings = executor.workflow.executor_settings
     needed = max(3 * (settings.init_seconds_before_status_checks or 0), LONGEST_PAUSE + 20)
     unsafe, age = {}, configuration.get("MinJobAge", "").removesuffix(" sec")
     if not age.isdigit() or int(age) < needed:
         unsafe["squeue"] = (
-            f"the queue forgets jobs {age} seconds after their end (MinJobAge), and Snakemake may "
-            f"look only after {needed}"
+            f"the queue forgets jobs {age} seconds after their end (MinJobAge), but Snakemake may "
+            f"query only after {needed}"
         )
     if "slurmdbd" not in configuration.get("AccountingStorageType", ""):
         unsafe["sacct"] = "the cluster keeps no accounting"
@@ -139,32 +139,32 @@ def check_status(executor: Any, configuration: Mapping[str, str]) -> Iterator[Fi
     command = chosen = settings.status_command or "squeue"
     if len(unsafe) == 2:
         yield wrong(
-            f"nothing tells how jobs ended: {unsafe['squeue']}; {unsafe['sacct']}. "
-            "A run would wait for ever",
+            f"no command reports how jobs ended: {unsafe['squeue']}; {unsafe['sacct']}. "
+            "A run would wait forever",
             f"ask your site for accounting, or for a MinJobAge of at least {needed} seconds",
         )
         return
     if chosen in unsafe:
         command = "squeue" if chosen == "sacct" else "sacct"
         yield doubt(
-            f"{chosen} would not tell how jobs ended: {unsafe[chosen]}; {command} is asked instead",
+            f"{chosen} would not report how jobs ended: {unsafe[chosen]}; {command} is used instead",
             f"set slurm-status-command: {command} in {PROFILE}",
         )
     else:
-        yield fine(f"{chosen} tells how jobs ended")
-    # while the controller is away the executor would turn from squeue to sacct, which may know
-    # nothing; it does not if the name it is given is none that it knows
+        yield fine(f"{chosen} reports how jobs ended")
+    # while the controller is down, the executor would switch from squeue to sacct, which may have
+    # no data; a command name that it does not recognize prevents the switch
     settings.status_command = f"only {command}" if unsafe and command == "squeue" else command
     settings.status_attempts = max(settings.status_attempts, PATIENCE)
 
 
 def _check_kind(executor: Any, same: list[Kind], there: list[Partition]) -> Iterator[Finding]:
-    """Whether jobs that ask for the same would be taken."""
+    """Check whether the cluster accepts one kind of job."""
     attempts, rules = same[0].attempts, ", ".join(dict.fromkeys(kind.rule for kind in same))
     ask = attempts[0]
     if ask.nodes > 1 and not ask.resources.get("launcher"):
         yield wrong(
-            f"{rules}: nothing starts processes on {ask.nodes} nodes",
+            f"{rules}: there is no launcher to start processes on {ask.nodes} nodes",
             f"set launcher in {PROFILE} (profiles/slurm has one), or compute.nodes to 1",
         )
     try:
@@ -186,10 +186,10 @@ def _check_kind(executor: Any, same: list[Kind], there: list[Partition]) -> Iter
     asked = [
         one for one in there if (one.name in ask.partitions if ask.partitions else one.default)
     ]
-    # what the site's own tools for partitions do not show is left to its answer
+    # partitions that sinfo does not show are judged by sbatch's answer
     fit = [item for item in asked if not lacks[item.name]]
     if not refused and (fit or not asked):
-        yield fine(f"{who}: {'/'.join(item.name for item in fit) or 'the cluster'} takes it")
+        yield fine(f"{who}: {'/'.join(item.name for item in fit) or 'the cluster'} accepts it")
         yield from _check_later(attempts, rules, fit)
         return
     reasons = [f"{item.name} {reason}" for item in asked for reason in lacks[item.name]]
@@ -207,15 +207,15 @@ def _check_kind(executor: Any, same: list[Kind], there: list[Partition]) -> Iter
 
 
 def _check_later(attempts: tuple[Ask, ...], rules: str, fit: list[Partition]) -> Iterator[Finding]:
-    """Later attempts ask for more; one that no partition lets run would wait for ever."""
+    """Check later attempts, which request more time; one that fits no partition would never run."""
     for number, ask in enumerate(attempts[1:], 2):
         lacks = [(item.name, why_not(ask, item, ever=True)) for item in fit]
         if fit and all(found for _, found in lacks):
             reasons = "; ".join(f"{name} {reason}" for name, found in lacks for reason in found)
             most = max(item.minutes or 0 for item in fit)
             yield doubt(
-                f"attempt {number} of {rules} would wait for ever: {reasons}",
-                f"keep later attempts to {most:.0f} minutes: compute.longest in the experiment's "
+                f"attempt {number} of {rules} would wait forever: {reasons}",
+                f"limit later attempts to {most:.0f} minutes: compute.longest in the experiment's "
                 f"file, or runtime under set-resources in {PROFILE}",
             )
             return
@@ -232,13 +232,13 @@ def _advice(said: str, instead: list[str], there: list[Partition]) -> str:
     if "qos" in said:
         return f"set or delete qos in {PROFILE}; `sacctmgr show associations` lists yours"
     if instead:
-        return f"{' or '.join(instead)} would take it: set slurm_partition in {PROFILE}"
+        return f"{' or '.join(instead)} would accept it: set slurm_partition in {PROFILE}"
     if "partition" in said:
         names = ", ".join(item.name for item in there)
         return f"set slurm_partition in {PROFILE} to one of {names}"
     if "feature" in said:
         return f"set or delete constraint in {PROFILE}; `sinfo -o '%P %f'` lists features"
     return (
-        "no partition takes it: ask for less under compute in the experiment's file, or for "
-        f"something else under `your site` in {PROFILE}"
+        "no partition accepts it: request less under compute in the experiment's file, or change "
+        f"the request under `your site` in {PROFILE}"
     )

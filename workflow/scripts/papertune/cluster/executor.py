@@ -1,9 +1,9 @@
-"""What submits to Slurm: a plugin of Snakemake, told to ask as a site wants to be asked.
+"""Adapt Snakemake's Slurm plugin to a site's way of requesting resources.
 
-The plugin knows one way to ask for GPUs (``--gpus``) and for memory (``--mem``), refuses GPU models
-with a dash in their name, and takes every refusal for a job that failed. Here sites say otherwise by
-two resources, models are named as the site names them, and what refuses for a while is asked again
-(:mod:`papertune.cluster.sbatch`). All that is taken from the plugin stands here (seen on 2.8.0).
+The plugin requests GPUs by ``--gpus`` and memory by ``--mem`` only, rejects GPU models with a dash
+in their name, and treats every refusal as a failed job. Here two resources select other options,
+models keep the site's names, and temporary refusals are retried (:mod:`papertune.cluster.sbatch`).
+All dependence on the plugin's internals is in this module (checked with 2.8.0).
 """
 
 import os
@@ -30,7 +30,7 @@ def submits(executor: Any) -> bool:
 
 
 def adapt() -> None:
-    """Have the plugin submit as :func:`options` says, and wait where a refusal passes."""
+    """Make the plugin submit with :func:`options`, and wait if a refusal is temporary."""
     plugin, written = import_module(PLUGIN), import_module(f"{PLUGIN}.submit_string")
 
     def command(job: Any, *given: Any, **settings: Any) -> str:
@@ -38,13 +38,13 @@ def adapt() -> None:
         program = shlex.join([sys.executable, "-I", str(sbatch.__file__), str(os.getpid())])
         return f"{program} {call.removeprefix('sbatch ')}"
 
-    # the plugin has these two by name from its own modules
+    # the plugin imports these two names into its own modules
     vars(plugin).update(get_submit_command=command, set_gres_string=gpus_of)
 
 
 def options(executor: Any, rule: str, resources: Mapping[str, Any], threads: int) -> list[str]:
-    """The options that the executor would give to sbatch; ClusterError where it would not submit."""
-    # the plugin's own functions are what is submitted with; where it runs, they are there
+    """The options that the executor would give to sbatch; ClusterError if it would not submit."""
+    # the plugin's own functions build the command; they exist wherever it runs
     written, validation = (import_module(f"{PLUGIN}.{n}") for n in ("submit_string", "validation"))
     job = SimpleNamespace(name=rule, resources=_Resources(resources), threads=threads)
     try:
@@ -62,19 +62,19 @@ def options(executor: Any, rule: str, resources: Mapping[str, Any], threads: int
         return shlex.split(_with_memory(job, call) + gpus_of(job))[1:]
     except ClusterError:
         raise
-    except FileNotFoundError as error:  # it guesses accounts with commands that may be missing
+    except FileNotFoundError as error:  # guessing the account takes commands that may be missing
         raise ClusterError(
-            f"the executor wants {error.filename}, which is not installed",
-            hint="name the account in the profile: slurm_account",
+            f"the executor needs {error.filename}, which is not installed",
+            hint="set the account in the profile: slurm_account",
         ) from None
-    except Exception as error:  # Snakemake's own errors, which the library does not know
+    except Exception as error:  # Snakemake's own errors, which the library does not import
         raise ClusterError(" ".join(str(error).split())) from None
 
 
 def gpus_of(job: Any) -> str:
-    """The options that ask for a job's GPUs and other generic resources, as its site takes them.
+    """The options that request a job's GPUs and other generic resources in the site's form.
 
-    A ``gres`` of the profile that names GPUs stands for them: it is the same request, once more.
+    A ``gres`` in the profile that names GPUs replaces the experiment's request for them.
     """
     option = _chosen(job, GPU_OPTION, GPU_OPTIONS)
     ask = ask_of({**dict(job.resources.items()), "_cores": job.threads})
@@ -84,8 +84,8 @@ def gpus_of(job: Any) -> str:
         count = sum(int(found[0]) if (found := re.findall(r":(\d+)$", one)) else 1 for one in named)
         if ask.gpus not in (0, count):
             raise ClusterError(
-                f"the profile's gres asks for {count} GPU{'s' * (count != 1)} ({','.join(named)}), "
-                f"the experiment for {ask.gpus}",
+                f"the profile's gres requests {count} GPU{'s' * (count != 1)} ({','.join(named)}), "
+                f"the experiment {ask.gpus}",
                 hint=f"{GPU_OPTION}: gres and gpu_model instead of gres, or compute.gpu: {count}",
             )
         return f" --gres={shlex.quote(','.join(gres))}"
@@ -100,7 +100,7 @@ def gpus_of(job: Any) -> str:
 
 
 def _with_memory(job: Any, call: str) -> str:
-    """A call of sbatch with the memory of a node asked for as the site takes it."""
+    """An sbatch command that requests the memory of a node in the site's form."""
     option = _chosen(job, MEMORY_OPTION, MEMORY_OPTIONS)
     if option == "mem":
         return call
@@ -115,11 +115,11 @@ def _with_memory(job: Any, call: str) -> str:
 def _chosen(job: Any, name: str, known: tuple[str, ...]) -> str:
     value = str(job.resources.get(name) or known[0]).removeprefix("--")
     if value not in known:
-        raise ClusterError(f"{name}: {value!r} is none of {', '.join(known)}")
+        raise ClusterError(f"{name}: {value!r} is not one of {', '.join(known)}")
     return value
 
 
 class _Resources(dict[str, Any]):
-    """Resources as the plugin reads them: as attributes and with ``get``."""
+    """Resources as the plugin reads them: by attribute and by ``get``."""
 
     __getattr__ = dict.get

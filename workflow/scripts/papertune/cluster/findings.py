@@ -1,4 +1,4 @@
-"""What a check found: it is fine, it may go wrong, or it surely goes wrong; and what to do."""
+"""Findings of checks: fine, doubtful or wrong, each with what to do."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ MARKS = {"ok": "ok", "doubt": "! ", "wrong": "!!"}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A line of the doctor's; ``state`` is one of :data:`MARKS`, ``hint`` what to do about it."""
+    """One line of the doctor; ``state`` is one of :data:`MARKS`, ``hint`` says what to do."""
 
     state: str
     text: str
@@ -24,12 +24,12 @@ class Finding:
 
 
 fine = partial(Finding, "ok")
-doubt = partial(Finding, "doubt")  # it may go wrong, or is worse than it could be
-wrong = partial(Finding, "wrong")  # with this, jobs fail or never start
+doubt = partial(Finding, "doubt")  # may fail, or is worse than necessary
+wrong = partial(Finding, "wrong")  # jobs will fail or never start
 
 
 def guarded(what: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """The findings of a check; one that fails itself is a finding, and the others go on."""
+    """The findings of a check; if the check itself fails, that is a finding, too."""
     try:
         yield from check()
     except PapertuneError as error:
@@ -37,18 +37,18 @@ def guarded(what: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Findi
         yield wrong(f"{what}: {said}", error.hint)
     except Exception as error:
         said = one_line(f"{type(error).__name__}: {error}")[:300]
-        yield doubt(f"{what} could not be looked at ({said})", "the other lines hold all the same")
+        yield doubt(f"{what} could not be checked ({said})", "the other lines are still valid")
 
 
 def show_all(findings: Iterable[Finding]) -> bool:
-    """Print findings as they come, and what they come to; False if something is wrong."""
+    """Print findings as they come, and a summary; returns False if something is wrong."""
     states = []
     for finding in findings:
         print(finding, flush=True)
         states.append(finding.state)
     bad, doubts = states.count("wrong"), states.count("doubt")
     things = "1 thing" if bad == 1 else f"{bad} things"
-    verdict = f"{things} must be mended before this can run (!!)" if bad else "Everything is here"
+    verdict = f"{things} must be fixed before this can run (!!)" if bad else "Everything is here"
     if doubts:
         verdict += f"; {doubts} line{'s' * (doubts != 1)} above with a doubt (!)"
     print(f"\n{verdict}")
@@ -56,10 +56,10 @@ def show_all(findings: Iterable[Finding]) -> bool:
 
 
 def doubts_unless_wrong(findings: Iterable[Finding], what: str) -> Iterator[Finding]:
-    """What is worth a word before a run does anything, which is then ``submitted`` or ``started``.
+    """The doubts to show before a run; ``what`` is ``submitted`` or ``started``.
 
     Raises:
-        ClusterError: something is wrong; says what, and what to do, of each thing.
+        ClusterError: something is wrong; the message lists each problem and what to do.
     """
     found = list(findings)
     yield from (item for item in found if item.state == "doubt")

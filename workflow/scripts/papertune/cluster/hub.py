@@ -1,4 +1,4 @@
-"""The Hub, asked before anything depends on it: whether it gives models, and what they are."""
+"""Ask the Hub before a run whether its models are available, and for their configurations."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ MOST_BYTES = 10**6  # of a config.json
 
 
 class HubModel(NamedTuple):
-    """A model of the Hub at one revision, and the folder where it is to lie."""
+    """A model of the Hub at one revision, and its local folder."""
 
     name: str
     revision: str
@@ -29,7 +29,7 @@ class HubModel(NamedTuple):
 
 
 def hub_models(layout: Layout) -> list[HubModel]:
-    """The models of the Hub that an experiment needs."""
+    """The models that an experiment needs from the Hub."""
     embedders = map(layout.experiment.embedder_named, layout.embedders())
     wanted = [*from_hub(layout).values(), *((one.model, one.revision) for one in embedders)]
     return [
@@ -40,13 +40,13 @@ def hub_models(layout: Layout) -> list[HubModel]:
 
 
 def is_offline() -> bool:
-    """Whether the user has told the Hub's library to ask nobody."""
+    """Whether the user has set the Hub's library to offline mode."""
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
 
 
 def _ask_hub_for(model: HubModel, hops: int = 0) -> Answer | None:
-    """What the Hub answers who asks for a model's config.json; None where it does not answer."""
-    from huggingface_hub import constants  # slow to load, seldom needed
+    """The Hub's answer to a request for a model's config.json; None if it does not answer."""
+    from huggingface_hub import constants  # slow to load, rarely needed
 
     url = f"{constants.ENDPOINT}/{model.name}/resolve/{model.revision}/config.json"
     with suppress(PageError):
@@ -55,7 +55,7 @@ def _ask_hub_for(model: HubModel, hops: int = 0) -> Answer | None:
 
 
 def check_models(models: Iterable[HubModel], experiments: Iterable[str]) -> Iterator[Finding]:
-    """Whether models that experiments need and lack can be downloaded; no submitted job could."""
+    """Check that missing models can be downloaded here: submitted jobs are offline."""
     missing = [model for model in models if not Path(model.folder).exists()]
     text = f"not downloaded yet: {', '.join(model.name for model in missing)}"
     command = f"snakemake --until download_base --config experiments={','.join(experiments)}"
@@ -69,13 +69,13 @@ def check_models(models: Iterable[HubModel], experiments: Iterable[str]) -> Iter
         if said is None:
             yield wrong(
                 f"{text}, and {hub} does not answer",
-                f"where there is internet and this directory is seen, run: {command}; or put the "
+                f"on a machine with internet that sees this directory, run: {command}; or put the "
                 f"files of each into its folder ({model.folder})",
             )
             return
         if said.status in {401, 403}:
             yield wrong(
-                f"the Hub does not give {model.name} to you",
+                f"the Hub denies you access to {model.name}",
                 f"agree to its licence on {hub}/{model.name} if it is gated, and set HF_TOKEN"
                 + ("" if get_token() else ", which is not set"),
             )
@@ -85,13 +85,13 @@ def check_models(models: Iterable[HubModel], experiments: Iterable[str]) -> Iter
                 "check the id and the 40 hex digits of the revision",
             )
         else:
-            yield fine(f"{model.name} is not downloaded yet; the run does it here, or: {command}")
+            yield fine(f"{model.name} is not downloaded yet; the run does so here, or: {command}")
 
 
 def ask_hub(layouts: Iterable[Layout]) -> list[Finding]:
-    """Read the settings of bases that are not here yet: their sizes, and what makes them none.
+    """Read the configurations of bases not downloaded yet; returns what is wrong with them.
 
-    Where nobody answers both stay unknown.
+    If the Hub does not answer, their sizes stay unknown and nothing is reported.
     """
     found: list[Finding] = []
     if is_offline():
@@ -102,7 +102,7 @@ def ask_hub(layouts: Iterable[Layout]) -> list[Finding]:
             if not folder or Path(folder).exists():
                 continue
             said = _ask_hub_for(HubModel(base.hub, base.revision, folder), hops=3)
-            if said is not None and said.status == 200:  # check_models says why not
+            if said is not None and said.status == 200:  # else check_models reports it
                 with suppress(ValueError, PageError):
                     remember(folder, config := from_json(said.body(MOST_BYTES)))
                     wanting = of_another_kind(config) if isinstance(config, dict) else ()

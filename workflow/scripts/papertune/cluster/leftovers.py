@@ -1,8 +1,8 @@
-"""Jobs of a run that was killed go on, here or in the queue: a new run waits for them, or ends them.
+"""Wait for, or end, jobs of killed runs that continue here or in the queue.
 
-They would write the same results as its jobs. Jobs here have left records. Every run that submits
-leaves its name, so that the queue is asked only where there may be such jobs, and so that jobs of
-another run which is at work are told from them.
+They would write the same results as the jobs of a new run. Local jobs are known by their records.
+Every run that submits leaves its name, so that the queue is queried only if there may be such jobs,
+and so that they can be told from the jobs of another active run.
 """
 
 import json
@@ -27,20 +27,20 @@ Job = QueuedJob | JobRecord
 
 
 def remember(run: str, folder: str | Path = ".") -> None:
-    """Leave the name that the jobs of this process's run bear, before the first is submitted."""
+    """Record the name of this run, which its jobs carry, before the first is submitted."""
     path = Path(folder, RUNS, f"{socket.gethostname()}-{os.getpid()}.json").absolute()
     with atomic_write(path) as stream:
         json.dump({"run": run}, stream)
 
 
 def left(folder: str | Path = ".") -> list[Job]:
-    """Jobs that runs of this folder have left; the queue is not asked where none was submitted.
+    """The jobs left by runs of this folder; the queue is not queried if none was submitted.
 
-    A run that is at work, or was killed and holds its locks still, keeps its jobs: whatever they
-    write is locked.
+    Jobs of a run that is active, or that still holds its locks, are not included: their outputs
+    are locked.
 
     Raises:
-        ClusterError: the cluster does not say.
+        ClusterError: the cluster does not answer.
     """
     names = {run.name for run in running.runs(folder)}
     here: list[Job] = [job for job in running.left_jobs(folder) if job.run not in names]
@@ -64,13 +64,13 @@ def left(folder: str | Path = ".") -> list[Job]:
 
 
 def settle(folder: str | Path = ".") -> None:
-    """Wait until no job of an earlier run is left, or cancel them all.
+    """Wait until no job of an earlier run is left, or cancel all of them.
 
-    ``PAPERTUNE_LEFTOVERS`` says which: ``wait`` (if it is not set), ``cancel``, or ``ignore`` where
-    the user knows that there are none.
+    ``PAPERTUNE_LEFTOVERS`` chooses: ``wait`` (the default), ``cancel``, or ``ignore`` if the user
+    knows that there are none.
 
     Raises:
-        ClusterError: the cluster does not say whether there are any, or the choice is unknown.
+        ClusterError: the cluster does not answer, or the choice is unknown.
     """
     choice = os.environ.get(CHOICE, "wait")
     if choice not in {"wait", "cancel", "ignore"}:
@@ -80,7 +80,7 @@ def settle(folder: str | Path = ".") -> None:
         jobs = [] if choice == "ignore" else left(folder)
     except ClusterError as error:
         raise ClusterError(
-            f"jobs of an earlier run may be at work here, and the cluster does not say: {error.what}",
+            f"jobs of an earlier run may be at work; the cluster does not answer: {error.what}",
             hint=f"wait until it answers; or, if you know that there are none, set {CHOICE}=ignore",
         ) from None
     if not jobs:
@@ -88,17 +88,17 @@ def settle(folder: str | Path = ".") -> None:
     listed = "".join(f"\n  {job}" for job in jobs)
     _say(f"An earlier run of this directory has left {_count(jobs)} at work:{listed}")
     if choice == "cancel":
-        # they end where their work allows, with everything finished on disk
+        # jobs stop at the next safe point, with everything finished on disk
         for job in jobs:
             if isinstance(job, JobRecord):
                 with suppress(ProcessLookupError):
                     os.kill(job.pid, signal.SIGTERM)
         if queued := [job.id for job in jobs if isinstance(job, QueuedJob)]:
             slurm.ask("scancel", *queued, seconds=60)
-        _say(f"They are told to end, as {CHOICE} says; what they have finished is kept.")
+        _say(f"They are being stopped ({CHOICE}=cancel); finished work is kept.")
     else:
         _say(
-            "This run goes on when they have ended, with what they finish. To end them instead: "
+            "This run continues when they have ended, with their results. To stop them instead: "
             f"Ctrl-C, then the same command with {CHOICE}=cancel before it."
         )
     while jobs:
@@ -106,7 +106,7 @@ def settle(folder: str | Path = ".") -> None:
         time.sleep(1 if all(isinstance(job, JobRecord) for job in jobs) else 10)
         try:
             jobs = left(folder)
-        except ClusterError as error:  # no answer does not mean that they are gone
+        except ClusterError as error:  # without an answer, jobs may still be running
             _say(f"  the cluster does not answer: {error.what}")
             continue
         if 0 < len(jobs) != before:

@@ -1,4 +1,4 @@
-"""Whether the machine that Snakemake runs on has what jobs need: room, internet, models, memory."""
+"""Check that this machine has what jobs need: disk space, internet, models and memory."""
 
 import getpass
 import os
@@ -26,18 +26,18 @@ from papertune.study.layout import Layout
 from papertune.study.passing import runs_programs
 
 GIGABYTE = 10**9
-LITTLE, FEW = 20 * GIGABYTE, 10_000  # free bytes, and files that may still be made, worth a word
-PROBE = 100_000  # bytes written to see whether a quota is full
+LITTLE, FEW = 20 * GIGABYTE, 10_000  # free bytes and free inodes below which to warn
+PROBE = 100_000  # bytes written to detect a full quota
 MOST_BYTES = 10**6  # of a config.json
 APART = 5.0  # seconds by which a file's time may differ from the clock
-GPU_SIZES = (8, 12, 16, 24, 32, 40, 48, 80, 96, 141, 192)  # GB that GPUs are sold with
+GPU_SIZES = (8, 12, 16, 24, 32, 40, 48, 80, 96, 141, 192)  # GB of common GPUs
 RESOURCE = "gpu_memory_gb"  # in a profile, under set-resources
 WORKS = ("pretrain_base", "train", "answer")
-Room = Callable[[Task], float | None]  # bytes that a task is given, where that is known
+Room = Callable[[Task], float | None]  # bytes available to a task, None if unknown
 
 
 def check_folders(folders: Iterable[str | Path]) -> Iterator[Finding]:
-    """Space, number of files, quota and clock of the file systems that folders lie on."""
+    """Check space, inodes, quota and clock of the folders' file systems."""
     seen = set()
     for folder in map(Path, folders):
         path = folder.absolute()
@@ -51,20 +51,20 @@ def check_folders(folders: Iterable[str | Path]) -> Iterator[Finding]:
         # no such command, no name of the user, or not a Lustre file system
         with suppress(ClusterError, KeyError, OSError):
             said = ask("lfs", "quota", "-q", "-u", getpass.getuser(), str(path), seconds=5)
-            if "*" in said:  # it marks what is over its limit
-                yield doubt(f"a quota of {path} is passed", f"`lfs quota -h {path}` shows it")
-    # quota(1) prints, and ends with a status, where a limit is passed; else it is silent
+            if "*" in said:  # marks a value over its limit
+                yield doubt(f"a quota of {path} is exceeded", f"`lfs quota -h {path}` shows it")
+    # quota(1) prints, and exits with a status, if a limit is exceeded; else it is silent
     if shutil.which("quota"):
         try:
             said = ask("quota", "--quiet", "--quiet-refuse", seconds=5)
         except ClusterError as error:
             said = error.what
         if said := " ".join(said.split()):
-            yield doubt(f"a quota is passed: {said[:200]}", "`quota -s` shows it")
+            yield doubt(f"a quota is exceeded: {said[:200]}", "`quota -s` shows it")
 
 
 def room_on(folder: str | Path) -> int:
-    """Free bytes where a folder lies, or will be made."""
+    """Free bytes on the file system of a folder, which need not exist yet."""
     path = Path(folder).absolute()
     while not path.exists():
         path = path.parent
@@ -77,12 +77,12 @@ def _space(folder: Path, path: Path) -> Finding:
     files = f" and {has.f_favail} files" if has.f_files else ""  # some do not count them
     text = f"{folder}: room for {free / GIGABYTE:.0f} GB{files}"
     if free < LITTLE or (files and has.f_favail < FEW):
-        return doubt(text, "make room, or put a link to a folder elsewhere in its place")
+        return doubt(text, "free some space, or replace it by a link to a folder elsewhere")
     return fine(text)
 
 
 def _probe(folder: Path, path: Path) -> Finding:
-    """Write a file: it shows a full quota, and the time that the file system goes by."""
+    """Write a file, to detect a full quota and to compare the file system's clock."""
     try:
         with tempfile.NamedTemporaryFile(dir=path, prefix=".papertune-check-") as file:
             before = time.time()
@@ -93,18 +93,18 @@ def _probe(folder: Path, path: Path) -> Finding:
     except OSError as error:
         return wrong(
             f"{folder} cannot be written to: {error.strerror}",
-            "see to permissions and quota, or run where you may write",
+            "check permissions and quota, or run where you may write",
         )
     if (apart := max(before - made, made - after)) > APART:
         return doubt(
             f"{folder}: this machine's clock and the file system's are {apart:.0f} seconds apart",
-            "tell your site: results may look older than what they are made from",
+            "tell your site: results may look older than their inputs",
         )
-    return fine(f"{folder} can be written to, and its clock is this machine's")
+    return fine(f"{folder} can be written to, and its clock agrees with this machine's")
 
 
 def check_source(layout: Layout) -> Iterator[Finding]:
-    """What collecting needs, where not all is collected yet: the source's server, and Chromium."""
+    """Check what collecting needs, if it is not complete: the source's server, and Chromium."""
     from papertune.collect.web.chromium import HOW_TO_GET_ONE
     from papertune.collect.web.installed import find_browser
 
@@ -117,7 +117,7 @@ def check_source(layout: Layout) -> Iterator[Finding]:
             yield fine(f"{host} answers")
         except PageError as error:
             yield wrong(
-                f"{host} does not answer ({error.what}): {layout.name} is not collected yet",
+                f"{host} does not answer ({error.what}), and {layout.name} is not collected yet",
                 error.hint
                 or "start where there is internet (a login or data-transfer node; set https_proxy if "
                 f"your site has a proxy): snakemake documents --config experiments={layout.name}",
@@ -125,16 +125,16 @@ def check_source(layout: Layout) -> Iterator[Finding]:
     if study.source.with_texts or "browser" not in study.fetching.resolvers:
         return
     if found := find_browser():
-        yield fine(f"Chromium is there: {found}")
+        yield fine(f"Chromium is installed: {found}")
     else:
         yield doubt(
-            f"Chromium is not there: pages of {layout.name} that need it will count as missing",
+            f"Chromium is not installed: pages of {layout.name} that need it will count as missing",
             HOW_TO_GET_ONE,
         )
 
 
 def check_embedders(layouts: Iterable[Layout]) -> Iterator[Finding]:
-    """Whether the packages of embedders are installed."""
+    """Check that the packages of embedders are installed."""
     chosen = {
         study.embedder_named(name): None
         for study in (layout.experiment for layout in layouts)
@@ -145,21 +145,21 @@ def check_embedders(layouts: Iterable[Layout]) -> Iterator[Finding]:
 
 
 def check_trackers(layouts: Iterable[Layout]) -> Iterator[Finding]:
-    """Whether what trainings are to be told to is installed."""
+    """Check that the packages for tracking trainings are installed."""
     chosen = dict.fromkeys(layout.experiment.tracking for layout in layouts)
     for lacking in filter(None, map(tracking.not_installed, chosen)):
         yield wrong(lacking, "run: make tracking (trackio), or pip install it into .venv")
 
 
 def check_container(image: str) -> Iterator[Finding]:
-    """Whether the container is there that jobs are to run in."""
+    """Check that the container for jobs exists."""
     if "://" not in image and not Path(image).exists():
         hint = "run: make container, or set container: in config/config.yaml (docker://… is pulled)"
-        yield wrong(f"--sdm apptainer is asked for, and there is no {image}", hint)
+        yield wrong(f"--sdm apptainer is set, but there is no {image}", hint)
 
 
 def check_programs(layouts: Iterable[Layout]) -> Iterator[Finding]:
-    """In what programs that models write would run on this machine."""
+    """Check which sandbox would run programs written by models on this machine."""
     running = {
         name: layout.experiment.programs.allow_unsafe
         for layout in layouts
@@ -176,22 +176,22 @@ def check_programs(layouts: Iterable[Layout]) -> Iterator[Finding]:
     if refused := [name for name, unsafe in running.items() if not unsafe]:
         who = ", ".join(refused)
         yield wrong(
-            f"nothing keeps programs that models write apart here: {who} cannot score", hint
+            f"there is no sandbox here for programs that models write: {who} cannot score", hint
         )
     if len(refused) < len(running):
-        yield doubt("programs that models write run as you here, with limits alone", hint)
+        yield doubt("programs that models write run as you here, with resource limits only", hint)
 
 
 def check_memory(tasks: Iterable[Task], room: Room) -> Iterator[Finding]:
-    """What each task takes, whether there is as much, and of which size a GPU has to be."""
-    # the most of an experiment in bytes, and of what, where it is not known what a GPU has
+    """Check each task's memory against what there is, and say which GPU size is needed."""
+    # experiment → bytes and task of its largest need, if the memory of GPUs is not known
     largest: dict[str, tuple[int, str]] = {}
     unknown: list[str] = []
     for verdict in judge(tasks, room):
         if verdict.peak is None:
             unknown.append(str(verdict.task))
             continue
-        # a machine without a GPU may have room elsewhere, such as swap space
+        # a machine without a GPU may have other memory, such as swap space
         no = wrong if verdict.task.on_gpu else doubt
         yield no(str(verdict), verdict.advice) if verdict.fits is False else fine(str(verdict))
         if verdict.fits is None and verdict.task.on_gpu:
@@ -199,19 +199,19 @@ def check_memory(tasks: Iterable[Task], room: Room) -> Iterator[Finding]:
             largest[name] = max(largest.get(name, most), most)
     if unknown:
         yield doubt(
-            f"nothing is known yet of the memory of {', '.join(unknown)}: the base is not here",
-            "bring it, as snakemake --until download_base does with what is on the Hub; then look again",
+            f"the memory of {', '.join(unknown)} is not known yet: the base is not here",
+            "get it (snakemake --until download_base, if it is on the Hub), then check again",
         )
     for name, (most_bytes, task) in largest.items():
         size = next((one for one in GPU_SIZES if most_bytes <= one * GIGABYTE), None)
         needed = f"a GPU of {size} GB or more is needed" if size else "no GPU is large enough"
-        yield fine(f"{name}: {needed} ({task} takes the most)")
+        yield fine(f"{name}: {needed} ({task} needs the most)")
     if largest:
-        yield fine(f"how much memory the GPUs have is not known: set {RESOURCE} in the profile")
+        yield fine(f"the memory of the GPUs is not known: set {RESOURCE} in the profile")
 
 
 def check_processor(layouts: Iterable[Layout], memory: float) -> Iterator[Finding]:
-    """What experiments that ask for GPUs come to on a machine that has none."""
+    """Check experiments that ask for GPUs on a machine that has none: time and memory."""
     for layout in layouts:
         study = layout.experiment
         if not study.compute.gpu:
@@ -225,20 +225,18 @@ def check_processor(layouts: Iterable[Layout], memory: float) -> Iterator[Findin
         hours = hours_of(alone, processor(cores)).total
         yield doubt(
             f"{layout.name}: compute.gpu asks for a GPU for {', '.join(doing[:4])}{more}, and "
-            f"nvidia-smi knows of none here: the {cores} cores of this machine would take "
+            f"nvidia-smi finds none here: the {cores} cores of this machine would take "
             f"{span(*hours)}, by a rough estimate",
             "run it on a machine with a GPU, or submit it (--profile profiles/slurm); for this one, "
             "take smaller bases or fewer documents",
         )
         for verdict in judge(tasks, lambda task: memory):
             if verdict.fits is False:
-                yield wrong(
-                    f"{verdict}, without a GPU", "take a smaller base, or a machine with more"
-                )
+                yield wrong(f"{verdict}, without a GPU", "take a smaller base, or a larger machine")
 
 
 def show_memory(tasks: Iterable[Task], room: Room) -> str:
-    """What each task takes, as lines of a plan; empty where there are none."""
+    """The memory of each task, as lines of a plan; empty without tasks."""
     lines, marks = [], {True: "ok", False: "!!", None: "  "}
     for verdict in judge(tasks, room):
         lines.append(f"  {marks[verdict.fits]} {verdict}\n")
@@ -248,8 +246,8 @@ def show_memory(tasks: Iterable[Task], room: Room) -> str:
 
 
 def check_bases(layouts: Iterable[Layout]) -> Iterator[Finding]:
-    """Whether the folders of language models can be trained and asked, or made where they are not
-    here, and under which licence those are that will be.
+    """Check that language models can be trained and asked, that missing ones can be made, and under
+    which licences those are.
     """
     layouts = list(layouts)
     bases = {
@@ -260,7 +258,7 @@ def check_bases(layouts: Iterable[Layout]) -> Iterator[Finding]:
     for folder in dict.fromkeys(one for layout in layouts for one in layout.language_models()):
         if os.path.lexists(folder):
             made = folder in bases and (bases[folder][1].made or bases[folder][1].pretrain)
-            again = f"delete {folder} and run again: it is made anew" if made else AGAIN
+            again = f"delete {folder} and run again to make it anew" if made else AGAIN
             for what, hint in problems(Path(folder)):
                 yield wrong(f"{folder}: {what}", again if hint == AGAIN else hint)
         elif folder in bases:

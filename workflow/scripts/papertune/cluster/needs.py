@@ -1,4 +1,4 @@
-"""What a person has to bring for an experiment: agreements, keys, documents, room; and hours by estimate."""
+"""What an experiment needs from its user: licences, keys, documents, disk space, hours."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -22,7 +22,7 @@ from papertune.study.nearby import near_names
 def check_needs(
     layouts: Iterable[Layout], resources: str, made: Callable[[Path], bool]
 ) -> Iterator[Finding]:
-    """All of it, in the order in which it is needed; of some files a run knows how they are ``made``."""
+    """Check everything, in order of need; ``made`` tells whether a run makes a file."""
     layouts = list(layouts)
     yield from guarded("agreements", lambda: check_agreements(layouts))
     for layout in layouts:
@@ -32,37 +32,37 @@ def check_needs(
             ("texts that bases read", partial(check_corpora, made=made)),
         ):
             yield from guarded(f"{layout.name}: {what}", partial(check, layout))
-    yield from guarded("room for models", lambda: check_room(layouts, resources))
+    yield from guarded("disk space for models", lambda: check_room(layouts, resources))
     for layout in layouts:
         yield from guarded(f"{layout.name}: its hours", partial(tell_hours, layout))
 
 
 def check_corpora(layout: Layout, made: Callable[[Path], bool]) -> Iterator[Finding]:
-    """Files of texts that bases are pre-trained on, where these are not made yet."""
+    """Check the text files for pre-training bases that are not made yet."""
     for name, base in layout.experiment.bases.items():
         if base.pretrain and not Path(layout.base_named(name)).exists():
             for path in map(Path, base.pretrain.corpus.files):
                 key = f"{layout.name}: bases.{name}.pretrain.corpus.files: {path}"
                 if not (path.is_file() or made(path)):
                     what = "is a folder" if path.is_dir() else f"no such file{near_names(path)}"
-                    yield wrong(f"{key}: {what}", "bring it, or name another file")
+                    yield wrong(f"{key}: {what}", "provide it, or name another file")
 
 
 def check_agreements(layouts: Iterable[Layout]) -> Iterator[Finding]:
-    """Licences of models that are not here, and of which the Hub asks for an agreement."""
-    from huggingface_hub import constants, get_token  # slow to load, seldom needed
+    """Check the licences of models that are not here, and which of them are gated."""
+    from huggingface_hub import constants, get_token  # slow to load, rarely needed
 
     hub = constants.ENDPOINT
     for name in _missing(layouts):
         card = card_of(name)
         if card is None:
-            yield fine(f"{name}: its licence and who may have it stand on {hub}/{name}")
+            yield fine(f"{name}: {hub}/{name} states its licence and access")
         elif card.gated == "open":
-            yield fine(f"{name}: anybody may have it (licence {card.licence})")
+            yield fine(f"{name}: freely available (licence {card.licence})")
         elif get_token():
             yield fine(
-                f"{name} is gated (licence {card.licence}): your token has to be of somebody who "
-                f"agreed on {hub}/{name}"
+                f"{name} is gated (licence {card.licence}): your token's account must have agreed "
+                f"on {hub}/{name}"
             )
         else:
             yield wrong(
@@ -72,13 +72,13 @@ def check_agreements(layouts: Iterable[Layout]) -> Iterator[Finding]:
 
 
 def _missing(layouts: Iterable[Layout]) -> dict[str, str]:
-    """Id → folder of models of the Hub that are not here."""
+    """Id → folder of models from the Hub that are not here."""
     found = {name: path for layout in layouts for path, (name, _) in from_hub(layout).items()}
     return {name: path for name, path in found.items() if not Path(path).exists()}
 
 
 def check_room(layouts: Iterable[Layout], resources: str) -> Iterator[Finding]:
-    """Disk for models to download, and for what is trained: weights, or adapters."""
+    """Check disk space for models to download and for trained weights or adapters."""
     layouts = list(layouts)
     cards = [card for card in map(card_of, _missing(layouts)) if card]
     if cards:
@@ -90,7 +90,7 @@ def check_room(layouts: Iterable[Layout], resources: str) -> Iterator[Finding]:
             for model, _ in layout.models()
             if (arch := architecture_for(layout, model))
         ]
-        # a checkpoint has the optimiser's two moments besides
+        # a checkpoint also has the optimiser's two moments
         size = sum(trained) + 3 * max(trained, default=0)
         if size > GIGABYTE:
             what = f"{layout.name}: trained models take about {in_gb(size)}, with a checkpoint"
@@ -100,11 +100,11 @@ def check_room(layouts: Iterable[Layout], resources: str) -> Iterator[Finding]:
 def _room(what: str, folder: str, size: float) -> Finding:
     room = room_on(folder)
     said = f"{what}, and {folder} has room for {in_gb(room)}"
-    return fine(said) if size < room else doubt(said, "make room, or put a link in its place")
+    return fine(said) if size < room else doubt(said, "free some space, or replace it by a link")
 
 
 def tell_hours(layout: Layout) -> Iterator[Finding]:
-    """Hours on one GPU of an experiment that asks for GPUs."""
+    """Estimate the hours on one GPU of an experiment that asks for GPUs."""
     study = layout.experiment
     if not study.compute.gpu:
         return
@@ -116,7 +116,7 @@ def tell_hours(layout: Layout) -> Iterator[Finding]:
     said = f"{layout.name}: {span(*hours.total)} on one GPU such as {GPU}, by estimate"
     said += f" ({each}), for {count:,.0f} documents ({where})"
     for writer, asked in requests_of(layout).items():
-        said += f"; besides, the server of {writer} is asked about {asked:,.0f} of them"
+        said += f"; the server of {writer} is asked about {asked:,.0f} of them"
     if hours.unknown:
-        said += f"; not counted, as nothing is known of their models: {', '.join(hours.unknown)}"
+        said += f"; not counted, as their models are unknown: {', '.join(hours.unknown)}"
     yield fine(said)

@@ -1,6 +1,6 @@
-"""A site's profile, put where Snakemake looks for it by name.
+"""Install a site's profile where Snakemake finds it by name.
 
-``python -m papertune.cluster.profile FOLDER NAME`` puts it there.
+Command: ``python -m papertune.cluster.profile FOLDER NAME``.
 """
 
 import os
@@ -14,12 +14,12 @@ from pathlib import Path
 from papertune.errors import PapertuneError, shown
 from papertune.files import atomic_write
 
-# of several in a folder, Snakemake takes the one that wants the highest version
+# of several files, Snakemake takes the one for the highest version
 NAMED = re.compile(r"(profile|config)(\.v\d+\+)?\.yaml")
 
 
 class ProfileError(PapertuneError):
-    """A profile that is none, or that there is no place for."""
+    """A folder without a profile, or a name that is not allowed."""
 
 
 def users_place() -> Path:
@@ -29,10 +29,10 @@ def users_place() -> Path:
 
 
 def put(profile: str | Path, name: str, place: str | Path) -> Iterator[str]:
-    """Copy a profile's folder to ``place/name``; what was done, in words.
+    """Copy a profile's folder to ``place/name``; yields what was done, in words.
 
-    A file that stands there already and says something else is kept beside it. Paths that hold from
-    the profile's folder alone are made whole.
+    An existing file with other content is kept beside the new one. Paths relative to the profile's
+    folder are made absolute.
 
     Raises:
         ProfileError: the folder has no profile, or the name is a path.
@@ -45,9 +45,9 @@ def put(profile: str | Path, name: str, place: str | Path) -> Iterator[str]:
     wanted.pop("README.md", None)
     if not any(map(NAMED.fullmatch, wanted)):
         hint = "PROFILE=profiles/slurm, or your copy of it"
-        raise ProfileError("there is no config.yaml of a profile", where=str(source), hint=hint)
+        raise ProfileError("there is no config.yaml here", where=str(source), hint=hint)
     if target.exists() and source.samefile(target):
-        yield f"{target} is that profile already"
+        yield f"{target} is up to date"
         return
     target.mkdir(parents=True, exist_ok=True)
     texts = {path.name: _text(path, source) for path in wanted.values()}
@@ -56,19 +56,19 @@ def put(profile: str | Path, name: str, place: str | Path) -> Iterator[str]:
         if rival or (path.name in texts and path.read_bytes() != texts[path.name]):
             kept = path.with_name(f"{path.name}.kept-{time.strftime('%Y%m%d-%H%M%S')}")
             path.rename(kept)
-            yield f"kept what stood there before: {kept}"
+            yield f"kept the earlier file: {kept}"
     for file, text in texts.items():
         with atomic_write(target / file, binary=True) as stream:
             stream.write(text)
         shutil.copymode(wanted[file], target / file)
-    yield f"{source} stands in {target}: snakemake --profile {name}"
+    yield f"{source} is copied to {target}: snakemake --profile {name}"
     if (here := Path(name)).exists():
-        yield f"in this directory {here.absolute()} comes first: give the whole path, or CALLED=another"
-    yield "it is a copy: after changes, make it anew"
+        yield f"{here.absolute()} takes precedence here: give the full path, or CALLED=another"
+    yield "this is a copy: after changes, copy it again"
 
 
 def _text(path: Path, source: Path) -> bytes:
-    """A file's bytes; of a profile with paths that hold from anywhere."""
+    """A file's bytes; in a profile, relative paths are made absolute."""
     if not NAMED.fullmatch(path.name):
         return path.read_bytes()
 

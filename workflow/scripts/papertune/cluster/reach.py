@@ -1,4 +1,4 @@
-"""Whether a server answers, asked as politely and as guarded as what is collected."""
+"""Requests that test whether a server answers, with the limits and guards of collecting."""
 
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -8,9 +8,9 @@ from papertune.collect.web.transport import Answer, Credentials, Http, PageError
 
 
 def answer_of(url: str, hosts: Iterable[str], token: str = "", hops: int = 0) -> Answer:
-    """What a server answers, guarded as all that is collected; raises PageError where none does.
+    """A server's answer, with the guards of collecting; raises PageError if there is none.
 
-    ``hosts`` may be at private addresses. The token goes to no other host.
+    ``hosts`` may be at private addresses. The token is sent to no other host.
     """
     allowed = Allowed(hosts)
     http, own = Http("papertune", allowed, 4), Credentials(url, _bearer(token))
@@ -25,7 +25,7 @@ def answer_of(url: str, hosts: Iterable[str], token: str = "", hops: int = 0) ->
     except PrivateAddress as error:
         raise private(url, error) from None
     except ValueError as error:
-        raise PageError(url, "bad_url", f"no url that can be asked for: {error}") from None
+        raise PageError(url, "bad_url", f"not a valid url: {error}") from None
 
 
 def _bearer(token: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""What jobs ask the cluster for, whether a partition has it, and the plan of a run.
+"""Resource requests of jobs, their fit to partitions, and the plan of a run.
 
-Jobs that ask alike are one kind.
+Jobs of a rule with equal requests are one kind.
 """
 
 import re
@@ -14,25 +14,25 @@ from tabulate import tabulate
 from papertune.cluster.slurm import PARTITION, Partition, Shape
 from papertune.study.layout import Layout
 
-# differ from job to job or from machine to machine, and are not asked for
+# differ from job to job or from machine to machine, and are not requested
 UNASKED = {"_nodes", "tmpdir", "disk_mb", "disk_mib", "mem_mib"}
 HEAD = ("rule", "jobs", "runs", "GPUs", "CPUs", "memory", "time", "GPU-hours")
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a job asks for in one attempt: Snakemake's resources, and what they come to."""
+    """A job's request in one attempt: Snakemake's resources, and what follows from them."""
 
     resources: Mapping[str, Any]
     threads: int
     nodes: int
     gpus: int  # on all nodes together
-    model: str  # of the GPUs; empty where any will do
+    model: str  # of the GPUs; empty for any model
     gpus_each: int  # on each node, as CPUs and memory
     cpus: int
-    memory_mb: int | None  # None is left to the site
+    memory_mb: int | None  # None: left to the site
     minutes: int | None
-    partitions: list[str]  # none where the site's default will do
+    partitions: list[str]  # empty for the site's default
 
     def __str__(self) -> str:
         said = [f"{self.cpus} CPU{'s' * (self.cpus > 1)}"]
@@ -48,7 +48,7 @@ class Ask:
 
 
 def ask_of(resources: Mapping[str, Any]) -> Ask:
-    """What a job with these resources asks for; one that is no number yet is left to the site."""
+    """The request of a job with these resources; values not known yet are left to the site."""
     number = {n: int(value) for n, value in resources.items() if isinstance(value, int | float)}.get
     threads, nodes, gpus = number("_cores") or 1, number("nodes") or 1, number("gpu") or 0
     each = -(-gpus // nodes)
@@ -70,7 +70,7 @@ def ask_of(resources: Mapping[str, Any]) -> Ask:
 
 @dataclass(slots=True)
 class Kind:
-    """Jobs of one rule that ask for the same; ``here`` are those that are not submitted."""
+    """Jobs of one rule with the same request; ``here`` means that they are not submitted."""
 
     rule: str
     here: bool
@@ -78,15 +78,15 @@ class Kind:
     jobs: int = 0
 
     def gpu_hours(self, attempts: int = 1) -> float:
-        """GPU-hours asked for if each job takes so many attempts, every one to its time limit."""
+        """GPU-hours requested if each job takes so many attempts, each up to its time limit."""
         asks = self.attempts[:attempts]
         return self.jobs * sum(ask.gpus * (ask.minutes or 0) / 60 for ask in asks)
 
 
 def kinds_of(jobs: Iterable[tuple[str, bool, Iterable[Mapping[str, Any]]]]) -> list[Kind]:
-    """Jobs by what they ask for, in the order in which they first appear.
+    """Group jobs by their requests, in order of first appearance.
 
-    Each has its rule, whether it runs here, and its resources in every attempt.
+    Each job is given as its rule, whether it runs here, and its resources in every attempt.
     """
     found: dict[str, Kind] = {}
     for rule, here, attempts in jobs:
@@ -97,7 +97,7 @@ def kinds_of(jobs: Iterable[tuple[str, bool, Iterable[Mapping[str, Any]]]]) -> l
 
 
 def results_of(layout: Layout) -> list[str]:
-    """Results of every rule that a whole run of an experiment may submit."""
+    """One result of every rule that a full run of an experiment may submit."""
     pretrained = [name for name, base in layout.experiment.bases.items() if base.pretrain]
     return [
         *layout.by_split("datasets").values(),
@@ -117,10 +117,10 @@ def results_of(layout: Layout) -> list[str]:
 
 
 def why_not(ask: Ask, partition: Partition, *, ever: bool = False) -> list[str]:
-    """What a partition lacks for a job, in words; nothing if the job fits on its nodes.
+    """What a partition lacks for a job, in words; empty if the job fits on its nodes.
 
-    Slurm itself may take such a job and let it wait for ever, or spread its GPUs over nodes.
-    ``ever`` leaves out what may be different tomorrow: nodes that are down, a closed partition.
+    Slurm may accept a job that does not fit and let it wait forever, or spread its GPUs over nodes.
+    ``ever`` ignores temporary states: nodes that are down, a closed partition.
     """
     lacks = []
     if ask.minutes and partition.minutes is not None and ask.minutes > partition.minutes:
@@ -136,11 +136,11 @@ def why_not(ask: Ask, partition: Partition, *, ever: bool = False) -> list[str]:
             for amount, unit, limit in zip(wanted, units, most, strict=True)
             if amount > limit
         ]
-        lacks += much[:1] or ["has no node with all of it at once"]
+        lacks += much[:1] or ["has no single node with all of it"]
     elif (there := sum(shape.nodes for shape in fitting)) < ask.nodes:
         lacks.append(f"has {there} such nodes, not {ask.nodes}")
     elif partition.up and not ever and (up := sum(shape.up for shape in fitting)) < ask.nodes:
-        lacks.append(f"has the right nodes, but {up or 'none'} of them takes jobs now")
+        lacks.append(f"has the right nodes, but {up or 'none'} of them accepts jobs now")
     if not partition.up and not ever:
         lacks.append("is closed")
     return lacks
@@ -152,7 +152,7 @@ def _has(shape: Shape, model: str) -> tuple[int, int, int]:
 
 
 def show_plan(kinds: list[Kind]) -> str:
-    """The plan as text: a row for each kind of job, then what they come to."""
+    """The plan as text: a row for each kind of job, then the totals."""
     if not kinds:
         return "Nothing to be done.\n"
     sides = ["left", "right", "left", *["right"] * 5]
@@ -161,7 +161,7 @@ def show_plan(kinds: list[Kind]) -> str:
     there, here = (f"{number} job{'s' * (number != 1)}" for number in jobs)
     said = f"{table}\n\nSubmitted to the cluster: {there}. Run here: {here}.\n"
     if once := sum(kind.gpu_hours() for kind in kinds):
-        said += f"GPU-hours asked for: {once:g}, if every job takes all of its time.\n"
+        said += f"GPU-hours requested: {once:g}, if every job takes all of its time.\n"
         if (most := max(len(kind.attempts) for kind in kinds)) > 1:
             worst = sum(kind.gpu_hours(most) for kind in kinds)
             said += f"At most {worst:g}, if every job also fails until its last attempt ({most}).\n"
@@ -169,7 +169,7 @@ def show_plan(kinds: list[Kind]) -> str:
 
 
 def show_baselines(layouts: Iterable[Layout]) -> str:
-    """The baselines that no experiment names, as lines of a plan; empty where there are none."""
+    """The baselines that are added by default, as lines of a plan; empty if there are none."""
     lines = [
         f"  {layout.name}: {name} ({study.model_label(name)}), for "
         f"{', '.join(model for model, other in study.baselines.items() if other == name)}\n"
@@ -177,7 +177,7 @@ def show_baselines(layouts: Iterable[Layout]) -> str:
         for study in [layout.experiment]
         for name in study.made
     ]
-    what = "Answered, too, so that each model is compared with a baseline that is asked in the same form:"
+    what = "Baselines added so that each model is compared with one asked in the same form:"
     return "".join([f"\n{what}\n", *lines]) if lines else ""
 
 

@@ -1,9 +1,9 @@
-"""Run sbatch, and again where its refusal passes: python sbatch.py PID [what sbatch is given].
+"""Run sbatch, and retry temporary refusals: python sbatch.py PID [arguments of sbatch].
 
-Snakemake's plugin runs this in the place of sbatch. A limit on how many jobs a user may have in the
-queue, or a controller that is busy or away, is no fault of the job: this waits for as long as the
-Snakemake that asks (PID) lives, and says so on its terminal. Where an answer was lost on its way, the
-job may be in the queue: it is looked for there before it is submitted again. Needs Python alone.
+Snakemake's plugin runs this instead of sbatch. A limit on a user's queued jobs, or a controller
+that is busy or down, is not the job's fault: this waits as long as the calling Snakemake (PID)
+lives, and says so on its terminal. If sbatch's answer was lost, the job may be in the queue: it is
+looked up there before it is submitted again. Needs only Python's standard library.
 """
 
 import os
@@ -15,28 +15,28 @@ import time
 from contextlib import suppress
 from itertools import pairwise
 
-# in Slurm's words
+# parts of Slurm's messages
 FULL = r"MaxSubmit|MaxJobCount|temporarily unable to accept"
 AWAY = r"Unable to contact|Connection refused|Connection reset|Resource temporarily unavailable"
 LOST = r"timed out|Zero Bytes|Transport endpoint|Unexpected message|Communication connection"
-PAUSES = (2, 5, 10, 30, 60)  # seconds; the last again and again
-HINT = "`make doctor` with this profile says what the cluster wants; see profiles/slurm/README.md"
+PAUSES = (2, 5, 10, 30, 60)  # seconds; the last one repeats
+HINT = "`make doctor` with this profile says what the cluster needs; see profiles/slurm/README.md"
 
 
 def run(*command: str) -> "subprocess.CompletedProcess[str]":
-    """A command and what it says."""
+    """Run a command and capture its output."""
     return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
 
 
 def passes(said: str) -> bool:
-    """Whether a refusal is of a kind that ends by itself."""
+    """Whether a refusal is temporary."""
     return bool(re.search(f"{FULL}|{AWAY}|{LOST}", said, re.I))
 
 
 def already(given: list[str]) -> str | None:
-    """The id of the job that was submitted with these options and has not ended.
+    """The id of the unfinished job that was submitted with these options.
 
-    None if there is none. Raises RuntimeError while the queue does not say.
+    None if there is none. Raises RuntimeError if the queue cannot be read.
     """
     named = dict(pairwise(given))
     form = "--format=%i\x1f%k"
@@ -51,13 +51,13 @@ def already(given: list[str]) -> str | None:
 
 
 def tell(snakemake: int, line: str) -> None:
-    """Write to the terminal, or the file, that a Snakemake writes to."""
+    """Write to the terminal or file that the calling Snakemake writes to."""
     with suppress(OSError), open(f"/proc/{snakemake}/fd/2", "a", encoding="utf-8") as stream:
         stream.write(f"{line}\n")
 
 
 def submit(snakemake: int, given: list[str]) -> int:
-    """Submit; what sbatch prints is printed. Returns its status."""
+    """Submit, and pass on what sbatch prints; returns its exit status."""
     lost, refused = False, 0
     while True:
         try:
@@ -74,12 +74,12 @@ def submit(snakemake: int, given: list[str]) -> int:
             if done.returncode:
                 sys.stderr.write(f"What to do: {HINT}\n")
             return done.returncode
-        # what was said while the controller was away was said before it took anything
+        # refusals by an unreachable controller came before it accepted anything
         lost = lost or bool(re.search(LOST, said, re.I))
         pause = PAUSES[min(refused, len(PAUSES) - 1)]
         if refused == 0:
             words = " ".join(line.strip() for line in said.splitlines())
-            tell(snakemake, f"Slurm takes no more jobs for now, asked again until it does: {words}")
+            tell(snakemake, f"Slurm accepts no more jobs for now; retrying until it does: {words}")
         refused += 1
         end = time.monotonic() + pause
         while time.monotonic() < end:
@@ -89,6 +89,6 @@ def submit(snakemake: int, given: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    # Ctrl-C reaches this, too, and Snakemake says what becomes of its jobs
+    # Ctrl-C reaches this process, too; Snakemake reports what happens to its jobs
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(submit(int(sys.argv[1]), sys.argv[2:]))

@@ -1,6 +1,6 @@
-"""Where the Snakemake that submits was started: what would end it, and what it hands on to its jobs.
+"""The session of the submitting Snakemake: what may end it, and what jobs inherit from it.
 
-Jobs go on when it ends, and the next run waits for them; but nobody submits what comes after them.
+Jobs continue when it ends, and the next run waits for them; but no further jobs are submitted.
 """
 
 import getpass
@@ -17,16 +17,16 @@ from papertune.cluster.slurm import ClusterError, ask, seconds_of
 
 README = "profiles/slurm/README.md"
 LOGIN = Path("/etc/systemd"), Path("/var/lib/systemd/linger")
-# columns of sacctmgr: how many jobs a user may have in the queue, as the user's association and its
-# quality of service say
+# columns of sacctmgr: limits on a user's queued jobs, of the association and of its quality of
+# service
 LIMITS = ("MaxSubmit", "MaxSubmitPU")
 
 
 def check_session(started_in: Mapping[str, str], jobs: int | None) -> Iterator[Finding]:
-    """What a run should know of the place that it was started in, with that environment.
+    """Check the session that a run was started in, with its environment.
 
-    ``jobs`` is how many it may have in the queue at once. The environment is the one of before the
-    executor takes Slurm's variables out of its own.
+    ``jobs`` is how many it may have in the queue at once. ``started_in`` is the environment before
+    the executor removes Slurm's variables.
     """
     if job := started_in.get("SLURM_JOB_ID"):
         yield _of_job(job)
@@ -36,42 +36,42 @@ def check_session(started_in: Mapping[str, str], jobs: int | None) -> Iterator[F
         listed = ", ".join(f"{name}={value}" for name, value in sorted(handed.items()))
         yield doubt(
             f"the environment adds options to every job: {listed}",
-            f"unset {' '.join(sorted(handed))}, where the profile is to say all",
+            f"unset {' '.join(sorted(handed))}, so that only the profile sets options",
         )
     if jobs and (most := most_in_queue()) is not None:
         if jobs > most:
             yield doubt(
                 f"at most {most} of your jobs may be in the queue, and the profile says jobs: {jobs}",
-                f"nothing, if only this run submits: the others wait; else set jobs below {most}",
+                f"nothing, if only this run submits: further jobs wait; else set jobs below {most}",
             )
         else:
-            yield fine(f"{most} of your jobs may be in the queue, {jobs} are asked for")
+            yield fine(f"{most} of your jobs may be in the queue, {jobs} are requested")
 
 
 def _of_job(job: str) -> Finding:
-    """Of a Snakemake in a job: until when it lives."""
+    """For a Snakemake inside a job: how long that job may run."""
     left = None
     with suppress(ClusterError):
         said = ask("squeue", "--noheader", f"--jobs={job}", "--format=%L", seconds=5).strip()
-        left = "for as long as it likes" if said == "UNLIMITED" else None
+        left = "without a time limit" if said == "UNLIMITED" else None
         if seconds_of(said) is not None:
             left = f"for {said} more (hours:minutes:seconds)"
     return doubt(
         f"Snakemake runs in job {job} itself, {left or 'until that ends'}",
-        "jobs go on when it ends, and the next run waits for them: submit it once more "
+        "its jobs continue when it ends, and the next run waits for them: submit it again "
         f"(with --unlock first, see {README})",
     )
 
 
 def _of_login(started_in: Mapping[str, str]) -> Iterator[Finding]:
-    """Of a Snakemake in a login: whether it ends with that."""
+    """For a Snakemake in a login session: whether it ends with the session."""
     name = started_in.get("USER", "")
     with suppress(KeyError, OSError):  # a user without a name
         name = name or getpass.getuser()
     folder, lingering = LOGIN
     if kills_at_logout(folder, name) and not (lingering / name).exists():
         yield doubt(
-            "this machine ends all that you have started when you log out, tmux and screen too",
+            "this machine ends all your processes when you log out, including tmux and screen",
             f"`loginctl enable-linger`, then `systemd-run --user --scope tmux`; or start in a job ({README})",
         )
     elif (
@@ -81,16 +81,16 @@ def _of_login(started_in: Mapping[str, str]) -> Iterator[Finding]:
         and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN  # nohup
     ):
         yield doubt(
-            "a run that is started here ends when this connection does; its jobs go on",
+            "a run that is started here ends with this connection; its jobs continue",
             "start in tmux or screen, or with nohup before the command",
         )
 
 
 def kills_at_logout(folder: Path, user: str) -> bool:
-    """Whether systemd ends the processes of a user who logs out, by the files in ``folder``."""
+    """Whether systemd kills a user's processes at logout, by the files in ``folder``."""
     parser = ConfigParser(strict=False, interpolation=None)
     parser.read_dict({"Login": {}})
-    with suppress(ParsingError, ValueError):  # what systemd passes over, too
+    with suppress(ParsingError, ValueError):  # systemd ignores these, too
         parser.read([folder / "logind.conf", *sorted((folder / "logind.conf.d").glob("*.conf"))])
     said = parser["Login"]
     only, never = (said.get(name, "").split() for name in ("KillOnlyUsers", "KillExcludeUsers"))
@@ -100,7 +100,7 @@ def kills_at_logout(folder: Path, user: str) -> bool:
 
 
 def most_in_queue() -> int | None:
-    """How many jobs this user may have in the queue; None where nothing limits or tells it."""
+    """How many jobs this user may have in the queue; None if unlimited or unknown."""
     found: list[int] = []
     name = f"user={os.environ.get('USER') or os.getuid()}"
     with suppress(KeyError, OSError):

@@ -1,6 +1,6 @@
-"""Asks Slurm: whether it answers, what is in the queue, what it has, what it would refuse.
+"""Queries to Slurm: its state, the queue, the partitions, and test submissions.
 
-Every question ends after some seconds; one that gets no answer raises a ClusterError.
+Every query has a time limit of some seconds; one without an answer raises a ClusterError.
 """
 
 import os
@@ -16,25 +16,25 @@ from papertune.errors import PapertuneError, one_line
 
 TOOLS = ("sbatch", "squeue", "sinfo", "scontrol", "scancel")
 PARTITION = "slurm_partition"  # the resource that names a partition
-CUT = "\x1f"  # between the columns of a table
+CUT = "\x1f"  # separates the columns of a table
 QUEUE = {"id": "%i", "run": "%j", "state": "%T", "folder": "%Z", "comment": "%k"}
 NODES = {
     **{"name": "%P", "available": "%a", "limit": "%l", "nodes": "%D"},
     **{"cpus": "%c", "memory": "%m", "gres": "%G", "state": "%t"},
 }
-# ``gpu:4``, ``gpu:a100-sxm4-40gb:4(S:0-1)``, ``gpu:a100:no_consume:4``; others stand before and behind
+# ``gpu:4``, ``gpu:a100-sxm4-40gb:4(S:0-1)``, ``gpu:a100:no_consume:4``, among other resources
 GPUS = re.compile(r"(?:^|,)gpu:(?:([^:,()]+):)?(?:no_consume:)?(\d+)(?![^,(])")
 UNITS = (86_400, 3_600, 60, 1)  # seconds of a day, an hour, a minute
 UP = {"idle", "mix", "alloc", "comp", "plnd"}  # states of nodes that take jobs
 
 
 class ClusterError(PapertuneError):
-    """The cluster does not answer, or does not take what it is asked for."""
+    """The cluster does not answer, or rejects a request."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedJob:
-    """A job that is queued or running. ``run`` is the run of Snakemake that submitted it."""
+    """A queued or running job. ``run`` is the run of Snakemake that submitted it."""
 
     id: str
     run: str
@@ -54,14 +54,14 @@ class QueuedJob:
 
 
 def missing_tools() -> list[str]:
-    """The commands that are not there: all of them on a machine without Slurm."""
+    """The missing commands: all of them on a machine without Slurm."""
     return [name for name in TOOLS if shutil.which(name) is None]
 
 
 def ask(*command: str, seconds: float = 10, last: int = 1) -> str:
-    """What a command prints; ClusterError where it is missing, fails or does not answer in time.
+    """A command's output; ClusterError if it is missing, fails or does not answer in time.
 
-    The error has the last lines of what it said, ``last`` of them.
+    The error has the ``last`` lines of its output.
     """
     pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "capture_output": True}
     try:
@@ -73,7 +73,7 @@ def ask(*command: str, seconds: float = 10, last: int = 1) -> str:
     if done.returncode != 0:
         said = (done.stderr or done.stdout).splitlines()
         lines = [line.strip() for line in said if line.strip() and not line.startswith("*")]
-        told = "; ".join(lines[-last:]) or "failed and said nothing"
+        told = "; ".join(lines[-last:]) or "failed without a message"
         raise ClusterError(f"{command[0]}: {told}")
     return done.stdout
 
@@ -87,25 +87,25 @@ def seconds_of(duration: str) -> float | None:
 
 
 def check_controller() -> None:
-    """Ask whether the controller is there: other commands try for long before they give up."""
+    """Check that the controller answers: other commands wait long before they give up."""
     if " is UP" not in (said := ask("scontrol", "ping", seconds=5)):
         raise ClusterError(f"the controller does not answer: {said.strip()}")
 
 
 def configuration() -> dict[str, str]:
-    """What the controller says of itself, by the names of slurm.conf."""
+    """The controller's configuration, by the names of slurm.conf."""
     return dict(re.findall(r"^(\w+) *= (.*)$", ask("scontrol", "show", "config"), re.M))
 
 
 def rows_of(text: str, columns: Iterable[str]) -> list[dict[str, str]]:
-    """The rows of a table whose columns stand between :data:`CUT`; other lines are passed over."""
+    """The rows of a table whose columns are separated by :data:`CUT`; other lines are skipped."""
     names = list(columns)
     rows = (line.split(CUT, len(names) - 1) for line in text.split("\n"))
     return [dict(zip(names, row, strict=True)) for row in rows if len(row) == len(names)]
 
 
 def queue() -> list[QueuedJob]:
-    """This user's jobs that are queued, running or about to be gone."""
+    """This user's jobs that are queued, running or completing."""
     user = f"--user={os.getuid()}"  # users in containers may have no name
     return read_queue(
         ask("squeue", "--noheader", "--array", user, f"--format={CUT.join(QUEUE.values())}")
@@ -113,24 +113,24 @@ def queue() -> list[QueuedJob]:
 
 
 def read_queue(text: str) -> list[QueuedJob]:
-    """The rows that :func:`queue` asks for."""
+    """Parse the output that :func:`queue` requests."""
     return [QueuedJob(**row) for row in rows_of(text, QUEUE)]
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Nodes that are alike: what each has, how many they are, and how many take jobs now."""
+    """Identical nodes: what each has, their number, and how many accept jobs now."""
 
     cpus: int
     memory_mb: int
-    gpus: Mapping[str, int]  # model → how many; the model is "" where the site names none
+    gpus: Mapping[str, int]  # model → number; the model is "" if the site names none
     nodes: int
     up: int
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """A partition; ``minutes`` is the longest time that a job may ask for, None where any will do."""
+    """A partition; ``minutes`` is its time limit for jobs, None if there is none."""
 
     name: str
     default: bool
@@ -140,13 +140,13 @@ class Partition:
 
 
 def partitions() -> list[Partition]:
-    """What this user sees of the partitions; raises ClusterError as :func:`ask` does."""
+    """The partitions visible to this user; raises ClusterError as :func:`ask` does."""
     form = f"--format={CUT.join(NODES.values())}"
     return read_partitions(ask("sinfo", "--noheader", "--exact", form))
 
 
 def read_partitions(text: str) -> list[Partition]:
-    """The rows that :func:`partitions` asks for: one for each kind of node and its state."""
+    """Parse the output that :func:`partitions` requests: a row per kind of node and state."""
     found: dict[str, Partition] = {}
     for row in rows_of(text, NODES):
         usable = re.sub(r"(?<!\W)\W++$", "", row["state"]) in UP and "*" not in row["state"]
@@ -163,13 +163,13 @@ def read_partitions(text: str) -> list[Partition]:
 
 
 def refusal(wanted: list[str], partition: str = "") -> str:
-    """Why sbatch would not take a job with these options, in Slurm's words; else empty.
+    """Why sbatch would reject a job with these options, in Slurm's words; else empty.
 
-    A partition that is given is asked instead of the one that the options name.
+    A given ``partition`` overrides the one in the options.
     """
     instead = [f"--partition={partition}"] if partition else []  # the last one counts
     try:
-        # the limit that is reached stands a line above the last
+        # the line before the last names the limit that is reached
         ask("sbatch", *wanted, *instead, "--test-only", "--wrap=true", seconds=20, last=2)
     except ClusterError as error:
         if "did not answer" in error.what or "not installed" in error.what:

@@ -1,4 +1,4 @@
-"""What Slurm knows of jobs that have run."""
+"""Slurm's accounting of jobs that have run."""
 
 import logging
 import re
@@ -25,7 +25,7 @@ FINAL = {
 class Usage:
     """One start of a job; a job that was put back into the queue has several.
 
-    Times are seconds since 1970; ``None`` is what is not known or was not measured.
+    Times are seconds since 1970; ``None`` means unknown or not measured.
     """
 
     job: str
@@ -35,21 +35,21 @@ class Usage:
     ended: float | None
     cpus: int | None
     gpus: int | None
-    memory_mb: int | None  # asked for
+    memory_mb: int | None  # requested
     cpu_seconds: float | None
     peak_memory: int | None  # bytes
     energy: int | None  # joules
 
     @property
     def final(self) -> bool:
-        """Whether nothing of it will change any more."""
+        """Whether this record will not change any more."""
         return self.state in FINAL and self.ended is not None
 
 
 def accounting(jobs: Iterable[str], since: float | None = None) -> dict[str, list[Usage]]:
-    """What the accounting knows of jobs: id → its starts, in order; nothing where none is kept.
+    """Read the accounting of jobs: id → its starts, in order; empty if the cluster keeps none.
 
-    Jobs that ended before ``since`` are not looked for: ids are given again after some years.
+    Jobs that ended before ``since`` are excluded: ids are reused after some years.
     """
     if not (ids := sorted(set(filter(None, jobs)))):
         return {}
@@ -68,7 +68,7 @@ def accounting(jobs: Iterable[str], since: float | None = None) -> dict[str, lis
 
 
 def read_sacct(text: str) -> dict[str, list[Usage]]:
-    """The rows that :func:`accounting` asks for: those of a job's steps follow its own."""
+    """Parse the output that :func:`accounting` requests: a job's row, then those of its steps."""
     starts: list[Usage] = []
     for row in rows_of(text, FIELDS):
         job, _, step = row["JobIDRaw"].partition(".")
@@ -89,7 +89,7 @@ def _start(job: str, row: dict[str, str]) -> Usage:
         for name in ("AllocTRES", "ReqTRES")
     )
     memory = _bytes(asked.get("mem", ""))
-    # a site may count all GPUs, or those of each kind
+    # a site may count all GPUs together, or each kind
     kinds = sum(_whole(n) or 0 for name, n in given.items() if name.startswith("gres/gpu:"))
     return Usage(
         job=job,
@@ -100,14 +100,14 @@ def _start(job: str, row: dict[str, str]) -> Usage:
         cpus=_whole(given.get("cpu", "")),
         gpus=_whole(given.get("gres/gpu", "")) or kinds or None,
         memory_mb=memory // 2**20 if memory else None,
-        cpu_seconds=seconds_of(row["TotalCPU"]) or None,  # none was not measured
+        cpu_seconds=seconds_of(row["TotalCPU"]) or None,  # 0 where nothing measured it
         peak_memory=_bytes(row["MaxRSS"]) or None,
         energy=_whole(row["ConsumedEnergyRaw"]) or None,  # 0 where nothing measures it
     )
 
 
 def _time(text: str) -> float | None:
-    """Seconds since 1970, from themselves or, as older commands answer, from local time."""
+    """Seconds since 1970, from that number or, with older commands, from local time."""
     with suppress(ValueError):  # Unknown, None
         return float(text) or None if text.isdigit() else datetime.fromisoformat(text).timestamp()
     return None

@@ -1,7 +1,7 @@
-"""What training and answering will take of memory, said before anything runs and without torch.
+"""Estimates of memory and time, made before anything runs and without torch.
 
-:mod:`architecture` reads what a base is made of, :mod:`trained` says what of it is trained and what
-its layers keep for the way back, :mod:`peaks` adds up, :mod:`study` does so for the models of an
-experiment and :mod:`fitting` says what would fit where one does not. :mod:`counts` knows how much there is
-to do, :mod:`work` how long jobs take compared with each other, :mod:`hours` a whole experiment on a GPU.
+:mod:`architecture` reads a base's architecture; :mod:`trained` derives the trained parameters and
+the activations kept for the backward pass; :mod:`peaks` adds them up; :mod:`study` applies this to
+the models of an experiment; :mod:`fitting` proposes changes if one does not fit. :mod:`counts`
+counts documents and questions, :mod:`work` estimates jobs, :mod:`hours` an experiment on a GPU.
 """

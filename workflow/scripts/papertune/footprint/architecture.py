@@ -1,4 +1,4 @@
-"""What a decoder is made of: sizes and modules, from its config.json as transformers reads it."""
+"""A decoder's architecture: sizes and modules, from config.json as transformers reads it."""
 
 import math
 import os
@@ -13,8 +13,8 @@ from papertune.study.settings import Architecture as FromScratch
 from papertune.study.settings import Tokenizer
 
 LLAMA_LIKE = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text")
-TIED = ("gpt2", "falcon", "gemma", "gemma2", "gemma3_text")  # unless they say otherwise
-# what a config.json may leave out, as transformers fills it in
+TIED = ("gpt2", "falcon", "gemma", "gemma2", "gemma3_text")  # tied embeddings by default
+# transformers' defaults for values that a config.json may omit
 DEFAULTS: dict[str, dict[str, Any]] = {
     "gpt2": {"activation_function": "gelu_new", "resid_pdrop": 0.1, "attn_pdrop": 0.1},
     "falcon": {"multi_query": True, "parallel_attn": True, "activation": "gelu"}
@@ -25,7 +25,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "gemma2": {"head_dim": 256, "final_logit_softcapping": 30.0},
     "gemma3_text": {"head_dim": 256},
 }
-# the names under which families keep the same size; the first that is there counts
+# the families' names of the same size; the first one present counts
 NAMES = {
     "width": ("hidden_size", "n_embd", "d_model", "dim"),
     "layers": ("num_hidden_layers", "n_layer", "num_layers", "n_layers"),
@@ -41,7 +41,7 @@ ALPHABET = 256 + 3  # bytes and specials: the smallest vocabulary of a base from
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """A linear module of each layer: its path in the layer, and its sizes."""
+    """A linear module of each layer: its path within the layer, and its sizes."""
 
     path: str
     inputs: int
@@ -56,7 +56,7 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A decoder, with its sizes and what of it decides how much memory it takes."""
+    """A decoder: its sizes and other properties that determine its memory."""
 
     family: str  # ``model_type`` of its config.json
     layers: int
@@ -64,28 +64,28 @@ class Architecture:
     heads: int  # of the queries
     kv_heads: int  # of keys and values
     head_dim: int
-    intermediate: int  # width inside of the feed-forward part
+    intermediate: int  # width inside the feed-forward part
     vocabulary: int  # rows of the token embedding
-    context: int  # most tokens; 0 where it says none
+    context: int  # maximum of tokens; 0 if not stated
     tied: bool  # the head is the token embedding
     activation: str
     attention_dropout: bool
-    stem: str = ""  # where its layers are: ``model.layers``
+    stem: str = ""  # path of the layers: ``model.layers``
     linears: tuple[Linear, ...] = ()  # of each layer
     norms: int = 0  # parameters of the norms of a layer
     around: int = 0  # parameters besides layers, token embedding and head
     layer_norms: int = 2  # norms of hidden states in a layer
-    rms: bool = False  # they are RMS norms, which transformers computes in steps
+    rms: bool = False  # RMS norms, which transformers computes in several steps
     head_norms: bool = False  # queries and keys have norms of their own
     gated: bool = False  # the feed-forward part has a gate
     residual_dropout: bool = False
-    whole_scores: bool = False  # attention keeps the scores of every pair of places
+    whole_scores: bool = False  # attention keeps the scores of every pair of positions
     capped: bool = False  # a tanh caps the logits
-    exact: bool = True  # numbers of parameters are those of the model, not a guess
+    exact: bool = True  # numbers of parameters are exact, not guessed
 
     @property
     def embedding(self) -> int:
-        """Parameters of the token embedding, and as many of a head of its own."""
+        """Parameters of the token embedding, plus those of a head that is not tied."""
         return self.vocabulary * self.width
 
     @property
@@ -95,12 +95,12 @@ class Architecture:
 
     @property
     def head(self) -> int:
-        """Parameters of the head that are not those of the embedding."""
+        """Parameters of the head, without those shared with the embedding."""
         return 0 if self.tied else self.embedding
 
     @property
     def parameters(self) -> int:
-        """All of them, each counted once."""
+        """All parameters, each counted once."""
         return self.embedding + self.layers * self.layer + self.around + self.head
 
     @property
@@ -109,7 +109,7 @@ class Architecture:
         return max(self.embedding, *(linear.parameters for linear in self.linears))
 
     def adapted(self, targets: str | list[str]) -> tuple[Linear, ...]:
-        """The linear modules of a layer that adapters are on, as peft reads ``target_modules``."""
+        """The linear modules of a layer that get adapters, as peft reads ``target_modules``."""
         if targets == "all-linear" or not self.exact:
             return self.linears
 
@@ -122,13 +122,13 @@ class Architecture:
 
 
 def read_architecture(folder: str | Path) -> Architecture | None:
-    """The architecture of a model folder; None where there is no folder or nothing can be told."""
+    """The architecture of a model folder; None if it is missing or its config cannot be read."""
     try:
         # the Hub's cache has links
         found = architecture_of(read_json(os.path.realpath(Path(folder, "config.json"))))
         if found is None or found.exact:
             return found
-        # what the weights' own headers say; the guess is left with the sizes
+        # the exact number, from the headers of the weight files
         counted = sum(map(_parameters_in, sorted(Path(folder).glob("*.safetensors"))))
     except (OSError, ValueError):
         return None
@@ -136,7 +136,7 @@ def read_architecture(folder: str | Path) -> Architecture | None:
 
 
 def _parameters_in(file: Path) -> int:
-    """Numbers in a safetensors file, by its header; raises ValueError and OSError without one."""
+    """Count the parameters in a safetensors file by its header; raises ValueError and OSError."""
     return sum(math.prod(map(int, it["shape"])) for it in header_of(file).values())
 
 
@@ -150,9 +150,9 @@ def from_scratch(architecture: FromScratch, tokenizer: Tokenizer) -> Architectur
 
 
 def architecture_of(config: Any) -> Architecture | None:
-    """The architecture of a config.json; None where it does not even tell its sizes.
+    """The architecture of a config.json; None if it does not state its sizes.
 
-    Of families that are not known here, a Llama of the same sizes stands for them.
+    An unknown family is treated as a Llama of the same sizes.
     """
     if not isinstance(config, dict) or not isinstance(config.get("text_config") or {}, dict):
         return None
@@ -221,7 +221,7 @@ def _falcon(config: dict[str, Any], sizes: Architecture) -> dict[str, Any]:
         "around": 2 * width,
         "layer_norms": norms,
         "residual_dropout": config.get("hidden_dropout", 0) > 0,
-        # one head of keys for all, and position biases, are nothing that fused attention takes
+        # fused attention supports neither a single key head nor position biases
         "whole_scores": True,
     }
 

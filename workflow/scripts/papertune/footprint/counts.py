@@ -1,7 +1,7 @@
-"""How much there is to do: documents, their texts and questions, as far as is known.
+"""Counts of an experiment's documents, texts and questions, as far as known.
 
-What is listed or written already is counted. Of what is not, the experiment may say how many documents
-are to be expected.
+Listed or written items are counted. For the others, the experiment may state the expected number of
+documents.
 """
 
 from collections.abc import Iterable
@@ -13,13 +13,13 @@ from papertune.study.layout import Layout
 from papertune.study.probes import probe_sets
 from papertune.study.settings import Part, Training
 
-CHARACTERS = 4.4  # of a token, in English with formulas
-TEXT = 1100.0  # characters of a text that is not there yet
-DOCUMENTS = 50  # of a year or part that nothing is known of
+CHARACTERS = 4.4  # per token, in English with formulas
+TEXT = 1100.0  # characters of a text that is not collected yet
+DOCUMENTS = 50  # in a year or part that is not listed yet
 
 
 def questions(layout: Layout, writer: str, split: str) -> float:
-    """Pairs of a writer and split: those of its file, else as many as it is asked for."""
+    """Pairs of a writer and split: those in its file, else as many as it is asked for."""
     if not writer:
         return of_split(layout, split)
     path = Path(layout.root, "datasets", writer, f"{split}.parquet")
@@ -31,7 +31,7 @@ def questions(layout: Layout, writer: str, split: str) -> float:
 
 
 def trained_on(layout: Layout, model: str) -> tuple[float, float]:
-    """Pairs that train a model, and those that it is validated with."""
+    """Numbers of training and validation pairs of a model."""
     study = layout.experiment
     train, validation = (
         sum((questions(layout, writer, split) for writer in study.datasets_of(model)), 0.0)
@@ -43,14 +43,14 @@ def trained_on(layout: Layout, model: str) -> tuple[float, float]:
 
 
 def updates_of(training: Training, examples: float) -> float:
-    """Updates of a training on so many examples."""
+    """Number of optimiser updates of a training on so many examples."""
     if training.max_steps > 0:
         return float(training.max_steps)
     return training.epochs * examples / (training.batch_size * training.accumulation)
 
 
 def asked_in(layout: Layout, test_set: str) -> float:
-    """Questions of a test set, or of probes."""
+    """Number of questions in a test set or a set of probes."""
     if probes := probe_sets(layout.experiment).get(test_set):
         return sum(probe.pick or 1 for probe in probes.values())
     one = layout.experiment.sets[test_set]
@@ -59,7 +59,7 @@ def asked_in(layout: Layout, test_set: str) -> float:
 
 
 def of_split(layout: Layout, split: str) -> float:
-    """Documents of a split."""
+    """Number of documents in a split."""
     study = layout.experiment
     count = documents_in(layout, study.parts_of(split), ("documents", "fetched"))
     validation = study.splits.validation
@@ -69,7 +69,7 @@ def of_split(layout: Layout, split: str) -> float:
 
 
 def documents_in(layout: Layout, parts: Iterable[Part | str], stages: Iterable[str]) -> float:
-    """Documents of some years or parts, of the first of the stages that says how many, or as listed."""
+    """Number of documents in some parts, by the first stage that has them, else as listed."""
     total = 0.0
     for part in parts:
         most = layout.experiment.most_of(part)
@@ -82,22 +82,22 @@ def documents_in(layout: Layout, parts: Iterable[Part | str], stages: Iterable[s
 
 
 def listed(layout: Layout) -> bool:
-    """Whether all documents are listed."""
+    """Whether all parts of the experiment are listed."""
     return all(Path(path).exists() for path in layout.by_year("listings").values())
 
 
 def text_tokens(layout: Layout, split: str) -> float:
-    """Tokens of a document's text."""
+    """Average tokens of a document's text."""
     paths = [Path(path) for path in layout.documents(split)]
     there = [path for path in paths if path.exists()]
     size = sum(path.stat().st_size for path in there)
     count = sum(lines_of(path) for path in there)
-    # a record says more than the text
+    # a record has more than the text
     return (max(size / count - 300, 0) if count else TEXT) / CHARACTERS
 
 
 def lines_of(path: Path) -> int:
-    """Lines of a file, counted once as long as it is the same."""
+    """Lines of a file, counted again only after a change."""
     return _lines(path, path.stat().st_mtime_ns)
 
 

@@ -1,4 +1,4 @@
-"""What would fit where a model does not: smaller batches, checkpointing, adapters, weights in 4 bit."""
+"""Changes that make a model fit: smaller batches, checkpointing, adapters, 4-bit weights."""
 
 from dataclasses import replace
 
@@ -18,10 +18,10 @@ def in_gb(size: float) -> str:
 def what_would_fit(
     arch: Architecture, recipe: Recipe, machine: Machine, room: float, *, methods: bool = True
 ) -> str:
-    """What to do about a recipe that does not fit: of each kind what changes least and fits.
+    """Advice for a recipe that does not fit: the smallest change of each kind that fits.
 
-    ``room`` is bytes; ``methods`` says whether another method is an answer, as a base from scratch
-    needs all its weights.
+    ``room`` is in bytes. ``methods`` says whether another method may be proposed: a base from
+    scratch needs all its weights trained.
     """
     others = {"lora": ["qlora"], "qlora": []}.get(recipe.method, ["lora", "qlora"])
     kinds = [[("this", recipe)], _smaller_batches("training.", recipe)]
@@ -51,7 +51,7 @@ def _checkpointed(before: str, recipe: Recipe) -> list[tuple[str, Recipe]]:
 
 
 def _smaller_batches(before: str, recipe: Recipe) -> list[tuple[str, Recipe]]:
-    """Half the batch and twice the steps of an update, as long as it can be halved."""
+    """Halve the batch and double the accumulation steps, as long as the batch can be halved."""
     found = []
     batch, accumulation = recipe.training.batch_size, recipe.training.accumulation
     while batch % 2 == 0:
@@ -63,6 +63,6 @@ def _smaller_batches(before: str, recipe: Recipe) -> list[tuple[str, Recipe]]:
 
 
 def with_training(recipe: Recipe, **changes: object) -> Recipe:
-    """A recipe with other hyperparameters."""
+    """A recipe with changed hyperparameters."""
     training = recipe.training.model_copy(update=changes)
     return recipe.model_copy(update={"training": training})

@@ -1,11 +1,11 @@
-"""How many hours an experiment takes on one GPU, before anything of it has run: from, and to.
+"""Estimate a range of hours of an experiment on one GPU, before anything has run.
 
-The GPU is an A100 with 80 GB. A training needs 2 operations forwards for each weight and token, 2 backwards
-for what is handed on and 2 for the gradient of each weight that is trained (Kaplan et al. 2020, section 2.1);
-what is computed again, to save memory, 2 more. Runs reach a share of the GPU's peak, and small ones wait for
-the processor: both ends are of figures that others have published (tests/unit/footprint/test_hours.py). What
-a model writes comes token by token, for many rows at once; each takes a pass of all layers, and all weights
-from memory.
+The GPU is an A100 with 80 GB. Per weight and token, training needs 2 operations in the forward
+pass, 2 for the gradients of activations, and 2 for the gradient of each trained weight (Kaplan et
+al. 2020, section 2.1); recomputation to save memory needs 2 more. Runs reach a fraction of the
+GPU's peak, and small models wait for the processor: both ends of the range come from published
+figures (tests/unit/footprint/test_hours.py). Generation makes one token at a time for a batch of
+rows; each step passes through all layers and reads all weights from memory.
 """
 
 import math
@@ -34,18 +34,18 @@ from papertune.study.settings import OpenAIGenerator, PromptedGenerator
 GPU = "an A100 with 80 GB"
 PEAK = 312e12  # dense bf16 operations a second, and bytes of memory, from NVIDIA's data sheet
 MEMORY = 2.0e12
-UNPACKED = 1.3  # times as long with weights in 4 bit, which are unpacked for each pass
-BATCH = 32  # rows that are written at once, where memory decides
+UNPACKED = 1.3  # factor for 4-bit weights, which are dequantized in each pass
+BATCH = 32  # rows generated at once, if memory decides
 
 
 class Pace(NamedTuple):
-    """One end of what a GPU, or a processor, is seen to do."""
+    """One end of the observed range of speed of a GPU or a processor."""
 
-    share: float  # of the peak, in large products of matrices
-    step: float  # seconds of a step of training, however small it is
-    layer: float  # seconds of a layer, for each token that is written
-    start: float  # seconds of a job until it works
-    whole: bool  # whether all that may be written is
+    share: float  # fraction of the peak in large matrix products
+    step: float  # minimum of seconds per training step
+    layer: float  # seconds per layer and generated token
+    start: float  # seconds until a job begins its work
+    whole: bool  # whether answers reach their token limit
     peak: float = PEAK
     memory: float = MEMORY
 
@@ -55,7 +55,7 @@ SLOW = Pace(share=0.15, step=0.4, layer=0.002, start=90, whole=True)
 
 
 def processor(cores: int) -> tuple[Pace, Pace]:
-    """Both ends of what so many cores do: operations in fp32, whose weights are twice as large."""
+    """Both ends for so many cores, computing in fp32, whose weights are twice as large."""
     quick = Pace(1, step=0.01, layer=1e-4, start=3, whole=False, peak=cores * 6e10, memory=1.5e10)
     slow = Pace(1, step=0.1, layer=1e-3, start=15, whole=True, peak=cores * 1.5e10, memory=4e9)
     return quick, slow
@@ -63,24 +63,24 @@ def processor(cores: int) -> tuple[Pace, Pace]:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Of an experiment, each from and to."""
+    """Hours of an experiment, each as (from, to)."""
 
     training: tuple[float, float]
     answering: tuple[float, float]
     writing: tuple[float, float]
-    unknown: tuple[str, ...] = ()  # models and generators that nothing is known of: not counted
+    unknown: tuple[str, ...] = ()  # models and generators of unknown size, not counted
 
     @property
     def total(self) -> tuple[float, float]:
-        """All of it, one job after the other."""
+        """The total, with one job after the other."""
         every = (self.training, self.answering, self.writing)
         return sum(least for least, _ in every), sum(most for _, most in every)
 
 
 def hours_of(layout: Layout, paces: tuple[Pace, Pace] = (FAST, SLOW)) -> Hours:
-    """What is to be expected of an experiment as a whole, whatever of it is there already.
+    """Estimate a whole experiment, whether or not parts of it are finished.
 
-    Writers that are servers of their own are not counted.
+    Generators behind a server are not counted.
     """
     ends: list[tuple[float, float]] = []
     unknown: dict[str, None] = {}
@@ -98,7 +98,7 @@ def hours_of(layout: Layout, paces: tuple[Pace, Pace] = (FAST, SLOW)) -> Hours:
 def training_seconds(
     arch: Architecture, recipe: Recipe, tokens: float, steps: float, pace: Pace
 ) -> float:
-    """Of a training that reads so many tokens in so many steps."""
+    """Seconds of a training that reads so many tokens in so many steps."""
     passes = 2 if recipe.with_adapters else 3
     passes += recipe.training.gradient_checkpointing
     operations = 2 * _weights(arch) * tokens * passes * (UNPACKED if recipe.in_4_bit else 1)
@@ -109,7 +109,7 @@ def writing_seconds(
     arch: Architecture, rows: float, read: float, new: float, pace: Pace, *,
     batch: int = BATCH, in_4_bit: bool = False,
 ) -> float:  # fmt: skip
-    """Of rows whose ``read`` tokens are read, and so many ``new`` ones written after them."""
+    """Seconds for rows of ``read`` prompt tokens each and ``new`` generated tokens."""
     slower = 2 if in_4_bit else 1
     weights = _weights(arch) * (0.5 if in_4_bit else 2)
     operations = 2 * _weights(arch) * min(rows, batch) / (pace.peak * pace.share)
@@ -119,13 +119,13 @@ def writing_seconds(
 
 
 def _weights(arch: Architecture) -> int:
-    """Those that a token is multiplied with."""
+    """The weights that each token is multiplied with."""
     return arch.layers * arch.layer + arch.embedding
 
 
-# ---- what an experiment has of each --------------------------------------------
+# ---- the jobs of an experiment -------------------------------------------------
 
-# what a job is of, its architecture (None where nothing is known of it), and its seconds
+# a job's model or generator, its architecture (None if unknown), and its seconds
 Job = tuple[str, Architecture | None, float]
 
 
@@ -163,9 +163,9 @@ def _training(
     updates = updates_of(training, examples)
     seen = updates * training.batch_size * training.accumulation
     length = min(length, training.max_length)
-    # parts of a batch are put together where memory holds them
+    # parts of a batch are merged if memory holds them
     steps = updates * (training.accumulation if pace.whole else 1)
-    looks = (training.evaluations + 1) * validation * length / 3  # forwards alone
+    looks = (training.evaluations + 1) * validation * length / 3  # forward passes only
     return training_seconds(arch, recipe, seen * length + looks, steps, pace)
 
 
@@ -174,7 +174,7 @@ def _answers(layout: Layout, pace: Pace) -> Iterator[Job]:
     for model, _, test_set in layout.by_cell("answers"):
         arch, answering = architecture_for(layout, model), answering_of(study, test_set)
         read = text_tokens(layout, "test") + QUESTION
-        # each is read once more for the likelihood of its reference
+        # each prompt is read once more for the likelihood of its reference answer
         new = answering.max_new_tokens if pace.whole else min(WRITTEN, answering.max_new_tokens)
         batch = answering.batch_size if isinstance(answering.batch_size, int) else BATCH
         in_4_bit = study.recipe_of(model).in_4_bit
@@ -202,7 +202,7 @@ def _writings(layout: Layout, pace: Pace) -> Iterator[Job]:
 
 
 def requests_of(layout: Layout) -> dict[str, float]:
-    """Generator → documents that its server is asked about, of servers whose model is not here."""
+    """Generator → documents to ask its server about, for servers whose model is not here."""
     study = layout.experiment
     found: dict[str, float] = {}
     for name, split in layout.generated:
@@ -212,7 +212,7 @@ def requests_of(layout: Layout) -> dict[str, float]:
 
 
 def span(least: float, most: float) -> str:
-    """Hours from and to: ``2–9 h``, ``0.5–3 h``, ``under 1 h``."""
+    """Format a range of hours: ``2–9 h``, ``0.5–3 h``, ``under 1 h``."""
     if most < 1:
         return "under 1 h"
     return "–".join(f"{one:.0f}" if one >= 1 else f"{one:.1f}" for one in (least, most)) + " h"

@@ -1,4 +1,4 @@
-"""The memory of an experiment's models: what their jobs ask for, and whether a GPU holds them."""
+"""The memory of an experiment's jobs: how much they request, and whether they fit on a GPU."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -30,9 +30,9 @@ from papertune.study.layout import Layout
 from papertune.study.recipe import Recipe
 from papertune.study.settings import Answering, Base, Training, TransformersGenerator
 
-UNKNOWN_MB = 4000  # asked for where a base is not here yet; when its job starts, it is
-MORE = 1.15  # times the estimate: it may be a little too small, and a job that is killed costs more
-LARGER, LARGEST = 0.5, 2.0  # what each further attempt adds, and at most
+UNKNOWN_MB = 4000  # requested while a base is not here yet; it is once its job starts
+MORE = 1.15  # safety factor on the estimate: a killed job costs more than unused memory
+LARGER, LARGEST = 0.5, 2.0  # increase per further attempt, and its maximum
 STEP_MB = 500
 
 PROMPT = 2048  # tokens of a writer's prompt, with a text of some pages
@@ -45,38 +45,38 @@ DOING: dict[Work, str] = {
     "answer": "answering of",
     "export_model": "export of",
 }
-_told: dict[str, Architecture] = {}  # of bases that are not here, as the Hub told
+_told: dict[str, Architecture] = {}  # folder → architecture from the Hub, for bases not here yet
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A kind of job of an experiment: of a base, of a generator, or of a model and its answers."""
+    """A kind of job of an experiment, with a base, a generator or a model."""
 
     layout: Layout
     work: Work
-    name: str  # of the base, the generator, or the model
+    name: str  # of the base, the generator or the model
 
     def __str__(self) -> str:
         return f"{self.layout.name}: {self.doing}"
 
     @property
     def doing(self) -> str:
-        """What it does: ``training lora``."""
+        """The task in words: ``training lora``."""
         return f"{DOING[self.work]} {self.name}"
 
     @property
     def trains(self) -> bool:
-        """Whether a model is made."""
+        """Whether the task trains a model."""
         return self.work in ("pretrain_base", "train")
 
     @property
     def on_gpu(self) -> bool:
-        """Whether it asks for a GPU."""
+        """Whether the task asks for a GPU."""
         return self.layout.experiment.compute.gpu > 0 and self.work != "export_model"
 
 
 def tasks_of(layout: Layout) -> list[Task]:
-    """All kinds of job of an experiment that run a language model of its own."""
+    """All kinds of job of an experiment that load a language model themselves."""
     study = layout.experiment
     pretrained = [name for name, base in study.bases.items() if base.pretrain]
     return [
@@ -88,19 +88,19 @@ def tasks_of(layout: Layout) -> list[Task]:
 
 
 def _writers(layout: Layout) -> list[str]:
-    """Generators whose job has a model itself."""
+    """Generators whose job loads a model itself."""
     every = layout.experiment.generators.items()
     return [name for name, one in every if isinstance(one, TransformersGenerator)]
 
 
 def remember(folder: str, config: Any) -> None:
-    """Keep what the Hub told of a base that is not downloaded yet."""
+    """Keep the Hub's config of a base that is not downloaded yet."""
     if found := architecture_of(config):
         _told[folder] = found
 
 
 def peak_of(task: Task) -> Peak | None:
-    """The most that a process of a task takes; None where its base is not known yet."""
+    """The peak of one process of a task; None if its base is not known yet."""
     arch, recipe, machine = _parts(task)
     if arch is None:
         return None
@@ -117,8 +117,8 @@ def peak_of(task: Task) -> Peak | None:
         peak = answering_peak(arch, recipe, answering, machine)
         if answering.engine == "job" or answering.url:
             return peak
-        # the server has the model while the job waits with its libraries; before that an adapter may
-        # be merged, and after it likelihoods are the job's
+        # the server holds the model while the job waits with its libraries; before that the job may
+        # merge an adapter, and after it compute likelihoods
         merged = recipe.with_adapters and (recipe.in_4_bit or not answering.adapters)
         host = max(peak.host + LIBRARIES, exporting_peak(arch).host if merged else 0)
         return replace(peak, host=host, device=peak.device if machine.on_gpu else host)
@@ -128,8 +128,8 @@ def peak_of(task: Task) -> Peak | None:
 def memory_mb(task: Task, attempt: int = 1) -> int:
     """The memory that a job asks for on each node, in megabytes.
 
-    What the experiment says, if it does. Else the estimate, of all processes of the node; a later
-    attempt asks for more, as the one before may have run out of it.
+    The value in the experiment file, if given; else the estimate for all processes of the node. A
+    later attempt requests more, because the one before may have run out of memory.
     """
     compute = task.layout.experiment.compute
     shards = compute.shards if task.work == "answer" else 1
@@ -144,17 +144,17 @@ def memory_mb(task: Task, attempt: int = 1) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a task fits what there is."""
+    """Whether a task fits into the available memory."""
 
     task: Task
-    peak: Peak | None  # None where its base is not known yet
-    room: float | None = None  # bytes that a GPU has, or the machine; None where not known
-    advice: str = ""  # what would fit, where it does not
-    note: str = ""  # what of it is a guess
+    peak: Peak | None  # None if its base is not known yet
+    room: float | None = None  # bytes of the GPU or the machine; None if unknown
+    advice: str = ""  # what would fit, if it does not
+    note: str = ""  # which part is a guess
 
     @property
     def fits(self) -> bool | None:
-        """None where it is not known."""
+        """Whether it fits; None if unknown."""
         if self.peak is None or self.room is None:
             return None
         return self.peak.device <= self.room
@@ -170,7 +170,7 @@ class Verdict:
 
 
 def judge(tasks: Iterable[Task], room: Callable[[Task], float | None]) -> Iterator[Verdict]:
-    """Compare tasks with the memory that they are given; ``room`` says how many bytes."""
+    """Compare tasks with the memory that they get, ``room`` in bytes."""
     for task in tasks:
         arch, recipe, machine = _parts(task)
         verdict = Verdict(task, peak_of(task), room(task))
@@ -178,7 +178,7 @@ def judge(tasks: Iterable[Task], room: Callable[[Task], float | None]) -> Iterat
             name = arch.family or "this architecture"
             verdict = replace(verdict, note=f" ({name} is not known: a generous guess)")
         if verdict.fits is False and arch and task.trains and recipe.training.find_batch:
-            # training finds what fits, down to a single example at once
+            # training reduces its batch until it fits, down to one example
             update = recipe.training.batch_size * recipe.training.accumulation
             least = with_training(recipe, batch_size=1, accumulation=update)
             verdict = replace(verdict, peak=training_peak(arch, least, machine))
@@ -219,7 +219,7 @@ def _parts(task: Task) -> tuple[Architecture | None, Recipe, Machine]:
 
 
 def _of_writer(layout: Layout, name: str) -> Architecture | None:
-    """The architecture of a generator's model, which may be a base that is made here."""
+    """The architecture of a generator's model, which may be a base of the experiment."""
     study, folder = layout.experiment, layout.generator_model(name)
     base = study.bases.get(study.generators[name].base_in(study.bases))
     if base and base.pretrain:
@@ -228,8 +228,8 @@ def _of_writer(layout: Layout, name: str) -> Architecture | None:
 
 
 def architecture_to_be(layout: Layout, folder: str) -> Architecture | None:
-    """That of a base's or a generator's folder; of one that is not here yet, what the Hub told, its
-    card or its GGUF file says.
+    """The architecture of a base's or generator's folder; if that is missing, from the Hub's
+    config, the base's card or its GGUF file.
     """
     config = Path(folder, "config.json")
     if config.exists():
@@ -245,19 +245,19 @@ def architecture_to_be(layout: Layout, folder: str) -> Architecture | None:
 
 
 def architecture_for(layout: Layout, model: str) -> Architecture | None:
-    """That of a model of an experiment, which may still have to be made."""
+    """The architecture of an experiment's model, which may not exist yet."""
     return _parts(Task(layout, "answer", model))[0]
 
 
 def _of_source(base: Base) -> Architecture | None:
-    """The architecture that a GGUF file says it has, before a folder is made of it."""
+    """The architecture stated by a GGUF file that is not converted yet."""
     try:
         return architecture_of(sizes_of(header_of_source(base))) if base.made else None
-    except PapertuneError:  # the doctor says what is wrong
+    except PapertuneError:  # the doctor reports it
         return None
 
 
 @lru_cache(maxsize=64)
 def _read(folder: str, _: int) -> Architecture | None:
-    """The architecture of a folder, read once as long as its file is the same."""
+    """The architecture of a folder, read again only after its config changed."""
     return read_architecture(folder)

@@ -1,11 +1,11 @@
-"""An architecture as a recipe trains it: what gets gradients, and what a layer keeps of its pass.
+"""The memory of an architecture under a recipe: trained parameters and kept activations.
 
-The counts of what a layer keeps are those of the tensors that autograd keeps in transformers 5 (seen
-with ``torch.autograd.graph.saved_tensors_hooks``; a test compares them): the inputs of linear modules
-whose weights or adapters are trained, what norms and activations need, queries, keys (repeated for
-each head of queries), values and the result of attention. They follow Korthikanti et al. 2022,
-"Reducing Activation Recomputation in Large Transformer Models", where fused attention keeps no
-scores.
+The counts are those of the tensors that autograd saves in transformers 5 (observed with
+``torch.autograd.graph.saved_tensors_hooks``; a test compares them): the inputs of linear modules
+whose weights or adapters are trained, tensors needed by norms and activations, queries, keys
+(repeated for each query head), values and the result of attention. They follow Korthikanti et al.
+2022, "Reducing Activation Recomputation in Large Transformer Models", except that fused attention
+keeps no scores.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from papertune.training.smaller_batch import most_at_once
 FP32, BF16 = 4, 2
 EMBEDDINGS = ("embed_tokens", "wte", "word_embeddings")
 HEAD = "lm_head"
-VALIDATED = 16  # examples that are validated at once, or as many as are trained on
+VALIDATED = 16  # examples per validation batch, or as many as in training
 
 # the weights of the layer are trained, or adapters beside them, or gradients only pass through
 Role = Literal["trained", "adapters", "passed"]
@@ -26,31 +26,31 @@ Role = Literal["trained", "adapters", "passed"]
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What trains."""
+    """The machine that trains."""
 
     on_gpu: bool = False
-    half: bool = False  # computes in bf16 where precision is ``auto``
-    processes: int = 1  # that share out an update
-    sharded: bool = False  # each of them holds a part of the weights only
+    half: bool = False  # computes in bf16 if precision is ``auto``
+    processes: int = 1  # that share the examples of an update
+    sharded: bool = False  # each process holds only a shard of the weights
 
 
 class Trained:
     """An architecture, the recipe that trains it on a machine, and what follows from them.
 
     Attributes:
-        number: Bytes of a number of the computation.
+        number: Bytes per number of the computation.
         row: Tokens of the longest row.
         each: Tokens that an example counts for in a batch.
-        tokens: That a process computes at once in training.
-        validated: And in a validation.
+        tokens: Tokens that a process computes at once in training.
+        validated: Tokens that a process computes at once in validation.
         accumulates: Whether gradients of several parts of an update are added up.
-        adapted: The linear modules of a layer that adapters are on.
+        adapted: The linear modules of a layer that have adapters.
         adapter: Parameters of the adapters of a layer.
-        embedding: Parameters of the token embedding that are trained; none or all of them.
+        embedding: Trained parameters of the token embedding; none or all of them.
         head: Whether the head is trained.
-        parameters: All that get gradients.
-        roles: What is trained of each layer that gradients reach, from the lowest of them up.
-        scores: How many tensors of scores, of every pair of places and each head, a layer keeps.
+        parameters: All trained parameters.
+        roles: The role of each layer that gradients reach, from the lowest up.
+        scores: Kept tensors of attention scores (heads × positions × positions) per layer.
     """
 
     def __init__(self, arch: Architecture, recipe: Recipe, machine: Machine) -> None:
@@ -85,7 +85,7 @@ class Trained:
         self.scores = int(arch.whole_scores)
         # attention with dropout is fused on a GPU only
         if arch.attention_dropout and (arch.whole_scores or not machine.on_gpu):
-            self.scores = 3  # the probabilities, the noise, and what is left
+            self.scores = 3  # the probabilities, the dropout mask, and their product
 
     def _frozen_layers(self) -> set[int]:
         freeze, count = self.recipe.freeze, self.arch.layers
@@ -97,16 +97,16 @@ class Trained:
         return {*range(freeze.first), *last, *freeze.layers, *named} & {*range(count)}
 
     def _trains(self, *named: str) -> bool:
-        """Whether what is around the layers is trained, under any of its names."""
+        """Whether a module outside the layers is trained, under any of its names."""
         modules = self.recipe.freeze.modules if self.recipe.freeze else []
         return not (self.recipe.with_adapters or any(name.endswith(named) for name in modules))
 
     def weights(self, number: int) -> int:
-        """Bytes of all weights, adapters among them; ``number`` of a number of the computation.
+        """Bytes of all weights, including adapters; ``number`` is bytes per number computed.
 
-        What is trained is in fp32; a base under adapters in the precision of the computation, or
-        its linear modules in 4 bit: NF4 has a constant of 4 bytes for 64 weights, which double
-        quantisation makes a byte for 64 and 4 for 16,384 (Dettmers et al. 2023).
+        Trained weights are in fp32. A base under adapters is in the precision of the computation,
+        or has its linear modules in 4 bit: NF4 has a 4-byte constant per 64 weights, which double
+        quantization reduces to 1 byte per 64 and 4 per 16,384 (Dettmers et al. 2023).
         """
         arch, recipe = self.arch, self.recipe
         if not recipe.with_adapters:
@@ -119,11 +119,11 @@ class Trained:
         return int((arch.parameters - linear) * number + linear * (0.5 + constants)) + adapters
 
     def kept(self, role: Role) -> float:
-        """Bytes that a layer keeps for each token."""
+        """Bytes that a layer keeps per token."""
         arch, number = self.arch, self.number
-        # dropout keeps a byte for each number on a GPU, and four on a CPU
+        # dropout keeps one byte per number on a GPU, and four on a CPU
         noise = 1 if self.machine.on_gpu else FP32
-        # each norm keeps its input; an RMS norm that is trained also what it has normalised
+        # each norm keeps its input; a trained RMS norm also its normalized input
         copies = 2 if arch.rms and role == "trained" else 1
         total = arch.layer_norms * (copies * arch.width + (1 if arch.rms else 2)) * FP32
         if arch.head_norms:
@@ -132,9 +132,9 @@ class Trained:
             total += each * arch.head_dim * (FP32 + (number if role == "trained" else 0))
         queries = arch.heads * arch.head_dim
         if self.scores:
-            # not fused: computed in float32; its result is kept by the module that reads it
+            # not fused: computed in float32; the next module keeps the result
             total += (3 * queries + self.scores * arch.heads * self.row) * FP32
-        else:  # queries, keys, values, the result, the mask of every pair, and a sum for each head
+        else:  # queries, keys, values, result, the mask of position pairs, and a sum per head
             total += (4 * queries + self.row) * number + arch.heads * FP32
         if role != "passed":
             total += self._inputs(role, noise)
@@ -142,11 +142,11 @@ class Trained:
         return total if arch.exact else 1.25 * total
 
     def _inputs(self, role: Role, noise: int) -> int:
-        """Inputs of linear modules.
+        """Bytes per token of the kept inputs of linear modules.
 
-        In fp32 modules that read the same share it, and fused attention keeps its result anyway. In
-        bf16 each has a copy of its own, as autocast makes them; not adapters on a GPU, whose base is
-        in bf16 itself. With dropout each adapter has its own, and noise.
+        In fp32, modules with the same input share it, and fused attention keeps its result anyway.
+        In bf16, autocast makes a copy for each; not for adapters on a GPU, whose base is in bf16
+        itself. With dropout, each adapter has its own copy, and a mask.
         """
         lora, number, adapters = self.recipe.lora, self.number, role == "adapters"
         rank = lora.rank * len(self.adapted) * number if adapters else 0
@@ -156,7 +156,7 @@ class Trained:
         reads = [(self._reads(linear), linear.inputs) for linear in users]
         fused = not self.scores
         if number == BF16 and not (adapters and self.machine.on_gpu):
-            # of attention's result, an adapter's is another one, a weight's is the result itself
+            # for attention's result, an adapter keeps another copy, a weight the result itself
             own = adapters or not fused
             return rank + BF16 * sum(size for what, size in reads if own or what != "attention")
         return rank + number * sum(
@@ -164,7 +164,7 @@ class Trained:
         )
 
     def _reads(self, linear: Linear) -> str:
-        """What a linear module of a layer reads."""
+        """The input of a linear module of a layer, by name."""
         part, _, name = linear.path.rpartition(".")
         if linear is self.arch.linears[-1]:
             return "inside"
@@ -174,9 +174,9 @@ class Trained:
         return "norm" if self.arch.layer_norms == 1 else part
 
     def _inside(self, role: Role) -> int:
-        """What is kept inside of the feed-forward part, but for its last module's input."""
+        """Bytes per token kept inside the feed-forward part, except its last module's input."""
         arch, number = self.arch, self.number
         tensors = 3 if arch.gated else 1
-        if arch.activation == "relu":  # keeps its result, which the next module reads too
+        if arch.activation == "relu":  # keeps its result, which is also the next module's input
             tensors = 2 if arch.gated else int(role == "passed")
         return tensors * arch.intermediate * number

@@ -1,8 +1,8 @@
-"""How long jobs may take: their work from settings and from what is there already, at a measured rate.
+"""Estimates of job durations: the work, from settings and existing results, at a measured rate.
 
-The rate is of one thread and large matrices; what work of a kind reaches of it was seen in whole runs.
-Whoever has seen jobs of this run corrects it (:mod:`papertune.cluster.remaining`): what counts here is
-how jobs compare with each other.
+The rate is that of one thread and large matrices; the fraction that each kind of work reaches was
+observed in whole runs. Durations relative to each other matter here: the finished jobs of a run
+correct the scale (:mod:`papertune.cluster.remaining`).
 """
 
 import os
@@ -29,26 +29,26 @@ from papertune.footprint.study import architecture_for, architecture_to_be
 from papertune.study.layout import Layout
 from papertune.study.settings import PromptedGenerator, Training
 
-START = 1.5  # seconds of a job whose work is a moment
-LOADING = 10.0  # of one that loads torch and a model, or an embedder
-RATE = 100e9  # operations of a thread and second in products of large float32 matrices
-GPU_RATE = 3e12  # of a job that has a GPU
-# times as long as by that rate: many tokens at once, tokens one after the other, with units for bf16
+START = 1.5  # seconds of a job with hardly any work
+LOADING = 10.0  # seconds of a job that loads torch and a model, or an embedder
+RATE = 100e9  # operations per thread and second in products of large float32 matrices
+GPU_RATE = 3e12  # the same for a job with a GPU
+# factors on the time by that rate: tokens in parallel, one by one, and with bf16 units
 READING, WRITING, TRAINING_BF16 = 1.7, 4.0, 1.2
 BF16_UNITS = ("amx_tile", "avx512_bf16")  # as Linux calls them
-TOGETHER = 0.7  # n threads are n to this power times as fast as one
-# tokens of an answer, of a question, of a sentence, title and request, the longest of some
+TOGETHER = 0.7  # n threads are n**0.7 times as fast as one
+# tokens of an answer; of a question; of a sentence, title and request (the longest of a few)
 WRITTEN, QUESTION, SENTENCE = 42, 18, 130
-STEPS = 16  # rows of a batch go on to the next multiple of so many tokens: half of it on average
-ADAPTED = 1.2  # times as long, as adapters are computed beside what they adapt
-PADDED = 1.3  # times as many tokens as texts have, as rows of a batch are as long as the longest
-ATTEMPTS = 1.1  # times that a writer is asked about a document, where it may be asked twice
-BATCH = 32  # rows at once, where the machine decides
-CORPUS = 4000  # texts to pre-train with, where nothing is known of them
-STEP = 0.03  # seconds of an update, however small the model is
-PARAMETERS = 135_000_000  # of a base that is not there yet
-CONVERTING = 0.2e-6  # seconds of a parameter
-EMBEDDING = 0.07  # seconds of a text
+STEPS = 16  # rows continue to the next multiple of so many tokens, half of it on average
+ADAPTED = 1.2  # factor on the time for computing adapters as well
+PADDED = 1.3  # factor on tokens for padding rows of a batch to the longest
+ATTEMPTS = 1.1  # requests per document, if a writer may be asked twice
+BATCH = 32  # rows at once, if the machine decides
+CORPUS = 4000  # texts of a corpus of unknown size
+STEP = 0.03  # minimum of seconds per update
+PARAMETERS = 135_000_000  # of a base that is not here yet
+CONVERTING = 0.2e-6  # seconds per parameter
+EMBEDDING = 0.07  # seconds per text
 
 _MEASURE = """
 import time, numpy
@@ -63,7 +63,7 @@ print(products * 2 * 512**3 / spent)
 
 
 def measured_rate() -> float:
-    """Operations of a thread and second on this machine, of its processor's time; takes 0.3 s."""
+    """Measure operations per thread and second of processor time; takes 0.3 s."""
     alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     with suppress(OSError, ValueError, subprocess.SubprocessError):
         told = subprocess.run(
@@ -77,7 +77,7 @@ def measured_rate() -> float:
 def seconds_of(
     layout: Layout, rule: str, wildcards: Mapping[str, str], rate: float = RATE
 ) -> tuple[float, float]:
-    """Seconds that a job takes to start, and then to do its work, on the threads that it asks for.
+    """Seconds that a job takes to start, and to do its work, on the threads that it requests.
 
     ``rate`` is that of :func:`measured_rate`.
     """
@@ -104,7 +104,7 @@ def seconds_of(
 
 
 def _converted(layout: Layout, wildcards: Mapping[str, str]) -> float:
-    """Parameters of the base that is made into a folder; none if another experiment has it."""
+    """Parameters of the base to convert; 0 if another experiment has it."""
     end = "/{source}/{key}".format_map(wildcards)
     named = map(layout.base_named, layout.experiment.bases)
     folder = next((folder for folder in named if folder.endswith(end)), None)
@@ -128,17 +128,17 @@ def _writing(layout: Layout, wildcards: Mapping[str, str]) -> float:
     arch = architecture_to_be(layout, folder)
     asked = of_split(layout, split) * (ATTEMPTS if generator.attempts > 1 else 1)
     template = study.generator_template(name)
-    # what the prompts of a batch share is read once
+    # shared prefixes of a batch are read once
     batch = getattr(generator, "batch_size", "auto")
     frame = len(template) / CHARACTERS / (batch if isinstance(batch, int) else BATCH)
     own = text_tokens(layout, split) if "$text" in template else SENTENCE
-    whole = QUESTION + (WRITTEN if "$text" in template else 0)  # a sentence is the answer itself
+    whole = QUESTION + (WRITTEN if "$text" in template else 0)  # else the sentence is the answer
     new = min(generator.decoding.max_new_tokens, whole * generator.pairs)
     return asked * generator.candidates * (_reading(arch, frame + own) + _new(arch, new))
 
 
 def _training(layout: Layout, wildcards: Mapping[str, str]) -> tuple[float, float]:
-    """Updates, and operations."""
+    """Updates and operations of a training."""
     study, model = layout.experiment, wildcards["model"]
     recipe, arch = study.recipe_of(model), architecture_for(layout, model)
     training = recipe.training
@@ -146,10 +146,10 @@ def _training(layout: Layout, wildcards: Mapping[str, str]) -> tuple[float, floa
     length = min(training.max_length, text_tokens(layout, "train") + 2 * WRITTEN)
     steps = updates_of(training, train)
     seen = steps * training.batch_size * training.accumulation
-    # backwards takes twice as long as forwards, where weights have gradients; else as long
+    # the backward pass takes twice as long as the forward pass, or as long without weight gradients
     passes = 2 * ADAPTED if recipe.with_adapters else 3
     read = passes * seen + (training.evaluations + 1) * validation
-    # the head reads only what is to be written
+    # the head computes logits of generated tokens only
     each = length * _body(arch) + WRITTEN * _head(arch)
     return steps, read * 2 * each * _trains_at(training)
 
@@ -161,7 +161,7 @@ def _trains_at(training: Training) -> float:
 
 @lru_cache(maxsize=1)
 def _bf16_units() -> bool:
-    """Whether this processor has what makes training choose bf16 by itself."""
+    """Whether this processor has units for which training chooses bf16 by itself."""
     with suppress(OSError):
         told = Path("/proc/cpuinfo").read_text("utf-8").split()
         return any(unit in told for unit in BF16_UNITS)
@@ -173,7 +173,7 @@ def _pretraining(layout: Layout, wildcards: Mapping[str, str]) -> tuple[float, f
     assert pretrain is not None
     files = [Path(file) for file in layout.corpora_of(wildcards["base"])]
     texts = sum((lines_of(file) for file in files if file.exists()), 0.0)
-    # what other experiments have is known once it is there
+    # a corpus of other experiments is counted once it exists
     own = layout.name in pretrain.corpus.experiments and not Path(layout.corpus).exists()
     texts += of_split(layout, "train") if own or pretrain.corpus.documents != "none" else 0
     training, arch = pretrain.training, from_scratch(pretrain.architecture, pretrain.tokenizer)
@@ -185,8 +185,7 @@ def _pretraining(layout: Layout, wildcards: Mapping[str, str]) -> tuple[float, f
 def _answering(layout: Layout, wildcards: Mapping[str, str]) -> float:
     study, arch = layout.experiment, architecture_for(layout, wildcards["model"])
     asked, text = asked_in(layout, wildcards["test_set"]), 0.0
-    if of := study.sets.get(wildcards["test_set"]):  # a probe's text is short, or it has none
-        # once for an answer and once for a likelihood, or for all questions about a document
+    if of := study.sets.get(wildcards["test_set"]):  # a probe's text is short or missing
         pairs = study.generators[of.generator].pairs
         text = (
             text_tokens(layout, of.documents)

@@ -1,1 +1,1 @@
-"""What surrounds a job: its log, progress, end, record and processes."""
+"""The frame of a job: its log, progress, stopping, record and processes."""

@@ -1,7 +1,7 @@
-"""What runs beside a job: torch's elastic agent on each node, and each process that it starts.
+"""Torch's elastic agent on each node of a job, and the worker processes that it starts.
 
-The agent names the process that failed, ends the others and tells the job. ``torchrun`` is the same
-agent; here it meets in a file, opens no port, and no process takes a pickle from another.
+The agent reports the process that failed, ends the others and informs the job. ``torchrun`` is the
+same agent; here the rendezvous is a file, no port is opened, and no process unpickles data.
 """
 
 import ctypes
@@ -32,20 +32,20 @@ log = logging.getLogger("papertune")
 COMMAND = ("-P", "-m", "papertune.jobs.agent")  # -P: no module of the working directory
 TASK = "task.json"  # in the job's folder
 FAILED, STOPPED = "WORKER-FAILED", "WORKER-STOPPED"  # lines for the job, not for its log
-TOLD = os.EX_SOFTWARE  # the status of a process that has told the job why it failed
+TOLD = os.EX_SOFTWARE  # exit status of a process that has reported why it failed
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 def run_agent(task: dict[str, Any], own: Path, folder: str) -> int:
-    """Start this node's processes and wait for them; tell the job of those that failed.
+    """Start this node's processes and wait for them; report failures to the job.
 
-    ``own`` is the job's ``folder``, as this process has opened it.
+    ``own`` is the job's ``folder`` as opened by this process.
     """
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    # not torch's way, which is to kill them where a step takes longer than 30 s
+    # torch itself would kill them if a step takes longer than 30 s
     signal.signal(signal.SIGTERM, _pass_on)
     from papertune.jobs.meeting import Meeting
 
@@ -84,39 +84,39 @@ def _pass_on(number: int, frame: FrameType | None) -> None:
 
 
 def _tell(error: PapertuneError, who: str = "", **more: Any) -> None:
-    """Tell the job why a process fails."""
+    """Report to the job why a process fails."""
     said = {"what": f"{who}{error.what}", "where": error.where, "hint": error.hint}
     kind = {"again": isinstance(error, TryAgain), "at": time.time()}
     _say(FAILED, json.dumps(said | kind | more))
 
 
 def _say(kind: str, what: str) -> None:
-    """A line for the job, written at once: others write to the same pipe."""
+    """Write a line for the job at once: other processes write to the same pipe."""
     sys.stdout.write(f"{kind} {what}\n")
     sys.stdout.flush()
 
 
 def _tell_end(who: str, code: int, at: float) -> None:
-    """Tell the job of a process that failed and did not say why."""
+    """Report to the job a process that failed without giving a reason."""
     if code < 0:
         error = PapertuneError(
             f"{who} was killed by {signal.Signals(-code).name}",
-            hint="most often memory ran out, as each process holds a model of its own: raise "
-            "compute.memory_mb, or lower compute.shards; what is finished is kept",
+            hint="most often memory ran out, as each process loads its own model: raise "
+            "compute.memory_mb, or lower compute.shards; finished work is kept",
         )
         _tell(error, at=at, signal=-code)
     else:
-        hint = "what it told stands in the log; what is finished is kept"
+        hint = "see its messages in the log; finished work is kept"
         _tell(PapertuneError(f"{who} ended with status {code}", hint=hint), at=at)
 
 
 def run_worker(task: dict[str, Any], own: Path) -> int:
-    """Be one of the processes."""
+    """Run one of the worker processes."""
     ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
     rank, shard = int(os.environ["RANK"]), "parts" in task
     if shard:
         os.environ[SHARD] = str(rank + 1)
-        for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):  # libraries are to know nothing of others
+        for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):  # hide the other shards from libraries
             del os.environ[name]
         if task["gpus"][rank]:
             os.environ["CUDA_VISIBLE_DEVICES"] = task["gpus"][rank]
@@ -150,8 +150,8 @@ def run_worker(task: dict[str, Any], own: Path) -> int:
         return 0
     except stopping.Interrupted:
         say_stopped()
-        # the others end when they are told, not when the agent has no more patience; threads of torch,
-        # which are in the midst of something, would abort where Python ends
+        # other processes end on request, not after the agent's timeout; busy threads of torch would
+        # abort when Python exits
         os._exit(0)
     except PapertuneError as error:
         _tell(error, f"{who}: " if shard else "", known=True)
@@ -159,15 +159,15 @@ def run_worker(task: dict[str, Any], own: Path) -> int:
         for line in traceback.format_exc().splitlines():
             log.error("%s", line)
         hint = (
-            "its traceback stands in the log; if it lost another process, that one was killed or "
-            "its node died"
+            "its traceback is in the log; if it lost the connection to another process, that one "
+            "was killed or its node died"
         )
         _tell(PapertuneError(f"{who}: {type(error).__name__}: {error}", hint=hint))
     return TOLD
 
 
 def _log_to_job(level: int = logging.INFO, who: str = "") -> None:
-    """Have what is logged told so that the job knows its level, and ``who`` says it."""
+    """Log to the job's pipe with level and sender (``who``)."""
     form = f"%(levelname)s {f'{who}: ' if who else ''}%(message)s"
     logging.basicConfig(level=level, format=form, stream=sys.stderr, force=True)
     quieten()
@@ -179,7 +179,7 @@ def _who(task: dict[str, Any], rank: int) -> str:
 
 
 def _stop_when_alone() -> None:
-    """Ask this process to stop when its job says so, or is gone."""
+    """Ask this process to stop when its job asks for it or is gone."""
     while os.read(0, 1):
         pass
     stopping.request("its job or the end of it")
@@ -188,7 +188,7 @@ def _stop_when_alone() -> None:
 if __name__ == "__main__":
     own = held_folder(sys.argv[1])
     task = json.loads((own / TASK).read_text(encoding="utf-8"))
-    if "TORCHELASTIC_RUN_ID" in os.environ:  # the agent has started it
+    if "TORCHELASTIC_RUN_ID" in os.environ:  # started by the agent
         sys.exit(run_worker(task, own))
     _log_to_job(logging.ERROR)
     sys.exit(run_agent(task, own, sys.argv[1]))

@@ -1,10 +1,10 @@
-"""What strangers wrote is parsed apart, in a child: what does it harm costs itself and nothing else.
+"""Parse untrusted input in a child process, so that harmful input affects nothing else.
 
-A page, a PDF, a post or a model's reply can be made to take hours or all memory, or to end the
-process that reads it. One child reads many, one after the other, and is replaced when it dies or
-has to be ended. It gets JSON and gives JSON (libraries with pools of processes take pickles from
-them: the code of whoever has got hold of the child), has no keys in its environment, and ends with
-the process that started it, however that ends.
+A page, a PDF, a post or a model's reply can be crafted to take hours or all memory, or to crash
+the process that parses it. One child parses many inputs in turn, and is replaced when it dies or
+is killed. It exchanges JSON only (process pools unpickle replies, which would let a compromised
+child run code), has no keys in its environment, and ends with the process that started it,
+however that ends.
 """
 
 import fcntl
@@ -30,19 +30,19 @@ from papertune.identity import fingerprint
 from papertune.jobs import stopping
 from papertune.owned import NotOwned, own, tell
 
-SECONDS = 30.0  # of the processor for one text: pages take less than one, a listing of 10 MB seven
-PATIENCE = 10  # times as long may it take by the clock, on a machine that is busy
-MEGABYTES = 1000  # with the child's own 60: a page takes less than 100, a listing of 10 MB 200
-TIRED = 0.3  # of that: with more it is replaced, so that the next text has all of it
-LOOK = 0.05  # seconds between two looks at a child: memory grows by 100 MB meanwhile
-LONGEST = 64_000_000  # bytes of what is read: 60 pages full of letters
+SECONDS = 30.0  # CPU time for one text: pages take less than 1 s, a listing of 10 MB 7 s
+PATIENCE = 10  # limit on wall time as a multiple of CPU time, for busy machines
+MEGABYTES = 1000  # including the child's own 60: a page takes < 100, a listing of 10 MB 200
+TIRED = 0.3  # fraction of that above which a child is replaced before the next text
+LOOK = 0.05  # seconds between two checks of a child: memory grows by 100 MB meanwhile
+LONGEST = 64_000_000  # bytes of a reply: 60 pages full of letters
 LASTING = ("parse_time", "parse_memory", "parse_died", "parse_failed")
 _LIBRARY = str(Path(__file__).parents[2])
 _KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_", "LD_LIBRARY", "DYLD_", "PYTHON", "VIRTUAL_ENV")
 
 
 class Unread(PapertuneError):
-    """What could not be read; ``reason`` is a short word that is counted."""
+    """Input that could not be parsed; ``reason`` is a short word for counting."""
 
     def __init__(self, reason: str, what: str, hint: str = "") -> None:
         super().__init__(what, hint=hint)
@@ -50,14 +50,14 @@ class Unread(PapertuneError):
 
 
 class Readers(AbstractContextManager["Readers"]):
-    """Children that read, shared by a job's threads; each starts when it is needed.
+    """A pool of parsing children, shared by a job's threads; each starts when needed.
 
     Args:
-        unread: The folder that says what was the end of a child, so that it is not read again; a
-            file for each. Nothing is remembered where it is not given.
-        most: Children at once.
-        seconds: Of the processor for one text, where nothing else is said.
-        check: Is called while a child reads; what it raises ends the child.
+        unread: The folder that records inputs that ended a child, one file each, so that they are
+            not parsed again. Without it, nothing is recorded.
+        most: Maximum of children at once.
+        seconds: CPU time for one text, by default.
+        check: Called while a child parses; an exception from it ends the child.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Readers(AbstractContextManager["Readers"]):
         check: Callable[[], None] = stopping.check,
     ) -> None:
         self.unread, self.seconds, self.check = unread and Path(unread), seconds, check
-        # the last that was given back is the first to be taken, so that no more are started
+        # last in, first out, so that no more children are started than needed
         self._idle: LifoQueue[_Child | None] = LifoQueue()
         for _ in range(most):
             self._idle.put(None)
@@ -78,7 +78,7 @@ class Readers(AbstractContextManager["Readers"]):
         self.close()
 
     def close(self) -> None:
-        """End the children; one that reads is ended by its thread."""
+        """End the children; a busy child is ended by its thread."""
         with suppress(Empty):
             found = [self._idle.get_nowait() for _ in range(self._idle.qsize())]
             for child in found:
@@ -94,19 +94,19 @@ class Readers(AbstractContextManager["Readers"]):
         seconds: float | None = None,
         **named: Any,
     ) -> Any:
-        """What a function makes of what it is given: JSON values, or made to be some.
+        """Call a function in a child; arguments and result are converted to JSON.
 
         Args:
             work: A function of a module of this library.
-            given: Its arguments, as those by name.
-            of: Under what it is remembered that this cannot be read.
-            seconds: Of the processor.
-            named: Its arguments by name.
+            given: Its positional arguments.
+            of: The key under which a failure is recorded.
+            seconds: CPU time.
+            named: Its keyword arguments.
 
         Raises:
-            Unread: it took too long, too much memory, ended the child, or raised an error (these are
-                remembered) that has no ``reason`` of its own.
-            PapertuneError: there is no child that works.
+            Unread: it took too long or too much memory, ended the child, or raised an error without
+                a ``reason`` of its own; these failures are recorded.
+            PapertuneError: no child process works.
         """
         seconds = self.seconds if seconds is None else seconds
         kept = self._file(work, of, seconds)
@@ -114,7 +114,7 @@ class Readers(AbstractContextManager["Readers"]):
         child = self._take()
         try:
             for attempt in (1, 2):
-                # what a child dies of may have come from elsewhere
+                # a child may have died from an outside cause
                 child = child if child is not None and child.alive else _Child()
                 try:
                     return child.read([_name(work), given, named], seconds, self.check)
@@ -130,7 +130,7 @@ class Readers(AbstractContextManager["Readers"]):
             self._idle.put(child if child is not None and child.alive else None)
 
     def known(self, work: Callable[..., Any], of: str) -> None:
-        """Raise Unread where it is remembered that this cannot be read."""
+        """Raise Unread if it is recorded that this cannot be parsed."""
         _check(self._file(work, of, self.seconds))
 
     def _file(self, work: Callable[..., Any], of: str, seconds: float) -> Path | None:
@@ -150,7 +150,7 @@ def _name(work: Callable[..., Any]) -> str:
 
 
 def _check(kept: Path | None) -> None:
-    """Raise Unread where a file says so."""
+    """Raise Unread if a file records it."""
     if kept is None:
         return
     try:
@@ -165,18 +165,18 @@ def _check(kept: Path | None) -> None:
 
 
 def _remembered(kept: Path, reason: str, what: str) -> Unread:
-    return Unread(reason, what, f"it is not read again; delete {kept} and force the job, and it is")
+    return Unread(reason, what, f"it is not tried again; to retry, delete {kept} and force the job")
 
 
 class _Child:
-    """One process that reads; it is waited for with an eye on what it takes."""
+    """One parsing process; time and memory are watched while waiting for it."""
 
     def __init__(self) -> None:
         import psutil
 
         ours = {name: text for name, text in os.environ.items() if name.startswith(_KEPT)}
         library = os.pathsep.join(filter(None, [_LIBRARY, os.environ.get("PYTHONPATH")]))
-        # nothing is ever written to it: its end tells the child, even one that is lost in a
+        # nothing is ever written to this pipe: its closing tells the child, even one stuck in a
         # library, that nobody waits any more
         ours_ends, self._life = os.pipe()
         try:
@@ -195,11 +195,11 @@ class _Child:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked."""
+        """Whether the child is running."""
         return self.process.poll() is None
 
     def end(self) -> None:
-        """Kill it."""
+        """Kill the child."""
         self.process.kill()
         self.process.wait()
         os.close(self._life)
@@ -208,12 +208,12 @@ class _Child:
                 pipe.close()  # type: ignore[union-attr]
 
     def read(self, asked: Any, seconds: float, check: Callable[[], None]) -> Any:
-        """An answer, as :meth:`Readers.read` has it; the child has ended where none came."""
+        """The reply, as in :meth:`Readers.read`; without a reply, the child has been ended."""
         try:
             answer = from_json(self._answer(json.dumps(asked, default=str), seconds, check))
         except ValueError:
             self.end()
-            raise Unread("parse_died", "its answer is none") from None
+            raise Unread("parse_died", "its reply is not JSON") from None
         except BaseException:
             self.end()
             raise
@@ -241,37 +241,37 @@ class _Child:
                 continue
             check()
             used = sum(self._taken.cpu_times()[:2])
-            before = used if before < 0 else before  # most answers come before the first look
+            before = used if before < 0 else before  # most replies come before the first check
             if used - before > seconds or time.monotonic() - began > PATIENCE * seconds:
-                what = f"reading it took more than {seconds:g} s and was ended"
+                what = f"parsing was stopped after {seconds:g} s"
                 raise Unread("parse_time", what)
             if self._taken.memory_info().rss > MEGABYTES * 1e6:
                 break
-        raise Unread("parse_memory", f"reading it took more than {MEGABYTES} MB and was ended")
+        raise Unread("parse_memory", f"parsing was stopped at {MEGABYTES} MB of memory")
 
     def _died(self) -> PapertuneError:
         status = self.process.wait()
-        if status >= 0:  # it ended by itself, which no text can make it do
-            hint = "what it said stands above; is the installation whole?"
-            return PapertuneError(f"the process that reads ended with status {status}", hint=hint)
+        if status >= 0:  # it exited by itself, which no text can cause
+            hint = "see its message above; is the installation complete (make install)?"
+            return PapertuneError(f"the parsing process ended with status {status}", hint=hint)
         name = signal.Signals(-status).name
-        return Unread("parse_died", f"reading it ended the process that reads ({name}), twice")
+        return Unread("parse_died", f"parsing it ended the parsing process ({name}), twice")
 
 
 def _serve(life: int) -> None:
-    """What the child does until nobody asks any more."""
-    # those are for the job, which then ends this
+    """The child's loop; ends when its pipe closes."""
+    # these signals are for the job, which then ends this process
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)  # SIGIO ends it
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # for what grows faster than the other process looks
+    # limits memory that grows faster than the parent checks
     limit = int(4e6 * MEGABYTES)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     asked, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # output of libraries must not mix with replies
     for line in asked:
         answers.write(_made(*from_json(line)) + b"\n")
         answers.flush()
@@ -283,14 +283,14 @@ def _made(name: str, given: list[Any], named: dict[str, Any]) -> bytes:
     try:
         return json.dumps({"made": reader(*given, **named)}, default=asdict).encode()
     except MemoryError:
-        answer = {"reason": "parse_memory", "what": "reading it took more memory than there may be"}
-    except TimeoutError:  # of a library that looks at the clock itself
-        answer = {"reason": "parse_time", "what": "reading it took more time than it may"}
+        answer = {"reason": "parse_memory", "what": "parsing took more memory than allowed"}
+    except TimeoutError:  # from a library with its own time limit
+        answer = {"reason": "parse_time", "what": "parsing took more time than allowed"}
     except OSError as error:
         answer = {"reason": "unreadable", "what": error.strerror or str(error)}
     except PapertuneError as error:
         answer = {"reason": getattr(error, "reason", "parse_failed"), "what": error.what}
-    except Exception as error:  # whatever a parser makes of what people write
+    except Exception as error:  # parsers raise anything on unexpected input
         answer = {"reason": "parse_failed", "what": f"{type(error).__name__}: {error}"[:300]}
     return json.dumps(answer).encode()
 

@@ -1,4 +1,4 @@
-"""What errors of the system and of libraries mean to whoever runs a job, and what to do about them."""
+"""Explain errors of the system and of libraries, with what to do about them."""
 
 import errno
 import os
@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from papertune.errors import PapertuneError
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
-# libraries in Rust say the number; torch's writer keeps the system's error to itself
+# libraries in Rust give the number; torch's writer hides the system's error
 FULL_SIGNS = re.compile(
     r"no space left on device|disk quota exceeded|\(os error (?:28|122)\)"
     r"|PytorchStreamWriter failed.{0,1000}file write failed|unexpected pos \d+ vs \d+",
     re.IGNORECASE,
 )
-# torch's allocators, the CUDA libraries and the kernel; of a GPU and of the machine
+# messages of torch's allocators, the CUDA libraries and the kernel
 GPU_MEMORY = re.compile(r"(?:CUDA|HIP)\b.{0,40}out of memory|_ALLOC_FAILED", re.IGNORECASE)
 MEMORY = re.compile(r"can(?:'|no)t allocate memory|not enough memory|bad_alloc", re.IGNORECASE)
 GPU = re.compile(
@@ -25,30 +25,29 @@ GPU = re.compile(
 LIBRARIES_OF_THE_WEB = ("requests", "urllib3", "httpx", "httpcore", "huggingface_hub")
 SENTENCE = 300  # characters of what a library says; some give a page of advice
 
-AGAIN = "give the same command again: what is finished is kept"
+AGAIN = "run the same command again: finished work is kept"
 HINTS = {
-    errno.EACCES: "give yourself the right to it (ls -ld shows who has it), or run in a folder of "
-    "your own",
-    errno.EROFS: "it is mounted for reading only: run where you may write, or put a link to such a "
-    "folder in its place",
-    errno.ENOENT: f"was it moved or deleted while the run went on? Bring it back, then {AGAIN}",
-    errno.EMFILE: f"allow more (ulimit -n 65536), then {AGAIN}",
+    errno.EACCES: "get permission to it (ls -ld shows the owner), or run in a folder of your own",
+    errno.EROFS: "it is mounted read-only: run where you may write, or replace it by a link to such "
+    "a folder",
+    errno.ENOENT: f"was it moved or deleted during the run? Restore it, then {AGAIN}",
+    errno.EMFILE: f"allow more open files (ulimit -n 65536), then {AGAIN}",
     errno.ENAMETOOLONG: "give experiment, model or generator a shorter name, or run in a folder "
-    "nearer to the root",
+    "with a shorter path",
 }
 HINTS[errno.EPERM] = HINTS[errno.EACCES]
 
 
 class DiskFullError(PapertuneError):
-    """There was no room for what a job wrote."""
+    """The disk had no room for a job's output."""
 
 
 @contextmanager
 def in_words() -> Iterator[None]:
-    """Say what to do where what is done within fails for a cause that is known from its error.
+    """Translate known errors raised within into messages that say what to do.
 
     Raises:
-        PapertuneError: in place of such an error; others pass.
+        PapertuneError: instead of a known error; others pass unchanged.
     """
     try:
         yield
@@ -61,7 +60,7 @@ def in_words() -> Iterator[None]:
 
 
 def cause_of(error: BaseException) -> PapertuneError | None:
-    """What an error says of its cause, or one that led to it; None where it is none that is known."""
+    """The known cause of an error or of one that led to it; None if it is unknown."""
     chain, one = list[BaseException](), error
     while one is not None and one not in chain:
         chain.append(one)
@@ -74,14 +73,14 @@ def cause_of(error: BaseException) -> PapertuneError | None:
 
 
 def unknown(error: BaseException) -> PapertuneError:
-    """The same of an error that nobody has thought of."""
+    """The message for an unknown error: a fault of Papertune."""
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     hint = "this is a fault of Papertune: report it with its log, which has the traceback"
     return PapertuneError(what, hint=hint)
 
 
 def _said(error: BaseException) -> str:
-    """The first sentence of an error."""
+    """The first sentence of an error's message."""
     line = (str(error).splitlines() or [type(error).__name__])[0]
     line = re.split(r"(?<=\w)\. (?=[A-Z])", line)[0].rstrip(".")
     return line[:SENTENCE]
@@ -95,8 +94,8 @@ def _full_disk(error: BaseException) -> PapertuneError | None:
     return DiskFullError(
         f"the disk, or your quota on it, is full ({said})",
         where=str(getattr(error, "filename", None) or ""),
-        hint="make room on the disk of results/ and store/, then run the command again: finished work is "
-        "kept, training goes on from its newest whole checkpoint",
+        hint="free space on the disk of results/ and store/, then run the command again: finished work is "
+        "kept, training resumes from its newest complete checkpoint",
     )
 
 
@@ -105,15 +104,15 @@ def _memory(error: BaseException) -> PapertuneError | None:
     if type(error).__name__ == "OutOfMemoryError" or GPU_MEMORY.search(said):
         return PapertuneError(
             f"the GPU's memory does not hold it: {_said(error)}",
-            hint="end what else uses the GPU (nvidia-smi shows it); otherwise "
-            "training.gradient_checkpointing: true, a smaller training.max_length, lora or qlora, "
-            "or a GPU with more memory",
+            hint="end other processes on the GPU (nvidia-smi shows them); otherwise set "
+            "training.gradient_checkpointing: true, a smaller training.max_length, or lora or qlora, "
+            "or take a GPU with more memory",
         )
     number = isinstance(error, OSError) and error.errno == errno.ENOMEM
     if number or isinstance(error, MemoryError) or MEMORY.search(said):
         return PapertuneError(
             f"the machine's memory does not hold it: {_said(error)}",
-            hint="raise compute.memory_mb on a cluster; here end what else needs memory, or run one "
+            hint="raise compute.memory_mb on a cluster; here, end other processes, or run one "
             f"job at a time (--cores 1), then {AGAIN}",
         )
     return None
@@ -124,8 +123,8 @@ def _gpu(error: BaseException) -> PapertuneError | None:
         return None
     return PapertuneError(
         f"the GPU or its driver failed: {_said(error)}",
-        hint=f"{AGAIN}. If it fails there again, see what nvidia-smi says, and whether the driver is "
-        'as new as python -c "import torch; print(torch.version.cuda)" wants',
+        hint=f"{AGAIN}. If it fails there again, check nvidia-smi, and that the driver supports the "
+        'version that python -c "import torch; print(torch.version.cuda)" prints',
     )
 
 
@@ -135,7 +134,7 @@ def _library(error: BaseException) -> PapertuneError | None:
         return None
     return PapertuneError(
         f"a library is missing or does not load: {_said(error)}",
-        hint="make install puts all of them into .venv; is this run's Python the one of .venv?",
+        hint="make install installs all of them into .venv; does this run use the Python of .venv?",
     )
 
 
@@ -144,8 +143,8 @@ def _weights(error: BaseException) -> PapertuneError | None:
         return None
     return PapertuneError(
         f"a file of weights is broken: {_said(error)}",
-        hint="delete the folder of the base under resources/ (or get your own again), then run the "
-        "same again",
+        hint="delete the folder of the base under resources/ (or replace your own), then run the same "
+        "command again",
     )
 
 
@@ -155,7 +154,7 @@ def _web(error: BaseException) -> PapertuneError | None:
         return None
     return PapertuneError(
         f"the network or a server failed: {_said(error)}",
-        hint=f"see whether this machine reaches it (https_proxy?), then {AGAIN}",
+        hint=f"check that this machine reaches it (https_proxy?), then {AGAIN}",
     )
 
 
@@ -163,7 +162,7 @@ def _system(error: BaseException) -> PapertuneError | None:
     if not isinstance(error, OSError):
         return None
     hint = HINTS.get(
-        error.errno or 0, f"{AGAIN}. If it fails there again, ask who looks after the disk"
+        error.errno or 0, f"{AGAIN}. If it fails there again, ask the disk's administrator"
     )
     return PapertuneError(
         error.strerror or _said(error), where=str(error.filename or ""), hint=hint

@@ -1,7 +1,7 @@
-"""Several processes that train one model: what they ask and tell each other.
+"""Communication between the processes that train one model.
 
-A process alone answers itself, and nothing of torch's machinery is loaded for it. All processes
-have to call every function that says "together", at the same place of their work.
+With a single process, torch.distributed is not loaded. Functions marked "together" are collective:
+all processes must call them, at the same point of their work.
 """
 
 import json
@@ -25,13 +25,13 @@ _rank, _size = 0, 1
 
 
 def shared(work: Work) -> Work:
-    """Mark a function of a module as one that a job may have other processes do."""
+    """Mark a module's function as work that other processes of a job may run."""
     work.is_shared = True  # type: ignore[attr-defined]
     return work
 
 
 def shared_by_name(module: str, name: str) -> Callable[..., None]:
-    """The function of a module that is marked so; raises TrainingError for any other."""
+    """Look up a function marked as shared; raises TrainingError for any other."""
     work: Callable[..., None] = getattr(import_module(module), name)
     if not getattr(work, "is_shared", False):
         raise TrainingError(f"not work for several processes: {module}:{name}")
@@ -44,39 +44,39 @@ def rank() -> int:
 
 
 def size() -> int:
-    """How many processes train this model."""
+    """The number of processes that train this model."""
     return _size
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes what all have made."""
+    """Whether this process writes the common results (rank 0)."""
     return _rank == 0
 
 
 def join(own: Path) -> list[str]:
-    """Become one of the processes that the environment tells of; where each of them runs.
+    """Join the process group described by the environment; returns where each process runs.
 
-    They find each other in the job's ``own`` folder.
+    The rendezvous is a file in the job's ``own`` folder.
 
     Raises:
-        TrainingError: another account has come between the processes of this node.
+        TrainingError: another account is connected to a process of this node.
     """
     global _rank, _size
     import torch.distributed
 
     from papertune.jobs.meeting import store
 
-    # its senders are known on this node only: nobody, whatever library asks, reads a pickle of them
+    # senders are verified on this node only, so no library may unpickle what they send
     torch.distributed.distributed_c10d._unpickler = _no_pickles
     on_gpu, where = torch.cuda.is_available(), "CPU"
     if on_gpu:
-        # a site may show each process one GPU only
+        # a site may make only one GPU visible to each process
         local = int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count()
         torch.cuda.set_device(local)
         os.environ["LOCAL_RANK"] = str(local)  # accelerate looks here
         where = f"GPU {local}"
-    # a process that dies is noticed at once; this is for one that hangs, and it has to be longer
-    # than the first process needs to write a checkpoint
+    # a dead process is noticed at once; this timeout is for one that hangs, and must exceed the
+    # time that the first process needs to write a checkpoint
     patience = timedelta(minutes=30)
     torch.distributed.init_process_group(
         "nccl" if on_gpu else "gloo",
@@ -92,11 +92,11 @@ def join(own: Path) -> list[str]:
 
 
 def _no_pickles(stream: Any) -> Any:
-    raise TrainingError("a process was sent a pickle, which none of this project sends")
+    raise TrainingError("a process was sent a pickle, which this project never sends")
 
 
 def _refuse_others(*, one_node: bool) -> None:
-    """Raise TrainingError if another account has the other end of a connection, as far as it is here."""
+    """Raise TrainingError if another account holds a connection's other end on this node."""
     known = loopback.accounts()
     for line in psutil.Process().net_connections("tcp"):
         if line.status != psutil.CONN_ESTABLISHED:
@@ -106,12 +106,12 @@ def _refuse_others(*, one_node: bool) -> None:
         if known.get((there, here), elsewhere) != os.getuid():
             raise TrainingError(
                 f"port {here[1]} was taken by a process that is not this job's",
-                hint="start it again; if it comes again, another account disturbs this machine",
+                hint="start it again; if it happens again, another account interferes on this machine",
             )
 
 
 def leave() -> None:
-    """Wait for all processes and part from them, together."""
+    """Wait for all processes and leave the group, together."""
     global _rank, _size
     import torch.distributed
 
@@ -121,7 +121,7 @@ def leave() -> None:
 
 
 def totals(*values: float) -> list[float]:
-    """The sums of each value over the processes, together; the same bits in all of them."""
+    """The sum of each value over the processes, together; bitwise equal in all of them."""
     if _size == 1:
         return list(values)
     import torch.distributed
@@ -138,7 +138,7 @@ def mean(value: float) -> float:
 
 
 def most(value: int) -> int:
-    """The largest value that a process has, together."""
+    """The maximum of a value over the processes, together."""
     if _size == 1:
         return value
     import torch.distributed
@@ -149,7 +149,7 @@ def most(value: int) -> int:
 
 
 def of_first(value: Value) -> Value:
-    """What the first process has, together; small values of JSON only."""
+    """The first process's value, together; small JSON values only."""
     if _size == 1:
         return value
     found: Value = json.loads(_said_by(0, json.dumps(value)))
@@ -157,7 +157,7 @@ def of_first(value: Value) -> Value:
 
 
 def _said_by(number: int, text: str) -> str:
-    """The text of one of the processes, together."""
+    """The text of one process, together."""
     import torch.distributed
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -170,9 +170,9 @@ def _said_by(number: int, text: str) -> str:
 
 
 def asked_to_stop() -> bool:
-    """Whether any process was asked to stop, together: then all of them are."""
+    """Whether any process was asked to stop, together; if so, all are asked."""
     any_was = totals(float(bool(stopping.requested())))[0] > 0
-    if any_was:  # the first to ask is the one named
+    if any_was:  # the first request is the one named
         stopping.request("a signal to another process")
     return any_was
 

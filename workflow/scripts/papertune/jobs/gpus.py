@@ -1,7 +1,7 @@
-"""The GPUs of this machine: which are a job's own, how busy they are, how much memory they have.
+"""The GPUs of this machine: their assignment to jobs, their load and their memory.
 
-Snakemake counts GPUs and does not tell jobs which are theirs: without this, all jobs that run at
-once would take the first one.
+Snakemake counts GPUs but does not assign them: without this, all concurrent jobs would use the
+first one.
 """
 
 import fcntl
@@ -23,11 +23,11 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 @contextmanager
 def own_gpus(count: int) -> Iterator[None]:
-    """Show this process, and those that it starts, GPUs that no other job of this user has taken.
+    """Make visible to this process and its children only GPUs not taken by this user's other jobs.
 
-    They are taken by a locked file for each, which goes with the process however it ends. Where too
-    few are free, some are shared. Nothing is done where a scheduler or the user has chosen
-    (``CUDA_VISIBLE_DEVICES``), where GPUs are cut up (MIG), or where there is no choice.
+    Each is taken by a file lock, which is released when the process ends. If too few are free, some
+    are shared. Nothing is done if a scheduler or the user has chosen (``CUDA_VISIBLE_DEVICES``), if
+    GPUs are partitioned (MIG), or if there is no choice.
     """
     rows = _driver_says("uuid", "mig.mode.current") if count and VISIBLE not in os.environ else []
     present = [row[0] for row in rows]
@@ -41,7 +41,7 @@ def own_gpus(count: int) -> Iterator[None]:
                 held.enter_context(lock)
                 free.append(gpu)
         if len(free) < count:
-            log.warning("%d of %d GPUs are free, %d asked for: they are shared",
+            log.warning("%d of %d GPUs are free, %d requested: they are shared",
                         len(free), len(present), count)  # fmt: skip
         mine = free + [gpu for gpu in present if gpu not in free]
         os.environ[VISIBLE] = ",".join(mine[:count])
@@ -52,13 +52,13 @@ def own_gpus(count: int) -> Iterator[None]:
 
 
 def _taken(gpu: str) -> IO[str] | None:
-    """The locked file of a GPU; None where another job has it."""
+    """Lock a GPU's file; None if another job holds it."""
     folder = Path(tempfile.gettempdir(), f"papertune-gpus-{os.getuid()}")
     try:
         file = open(private_folder(folder) / gpu, "w", opener=own)  # noqa: SIM115
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return file
-    except BlockingIOError:  # the file is closed where nobody has it
+    except BlockingIOError:  # the file object is closed when unreferenced
         return None
     except OSError as error:
         log.warning("GPUs cannot be taken: %s", error)
@@ -66,14 +66,14 @@ def _taken(gpu: str) -> IO[str] | None:
 
 
 def _driver_says(*fields: str, of: str = "") -> list[list[str]]:
-    """What the driver's own tool says of some GPUs, or of each; nothing where it says nothing.
+    """Query nvidia-smi about some GPUs or all; empty if it gives nothing.
 
-    Fields are as ``nvidia-smi --help-query-gpu`` names them.
+    Fields are named as in ``nvidia-smi --help-query-gpu``.
     """
     query = [f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"]
     command = ["nvidia-smi", *([f"--id={of}"] if of else []), *query]
     how: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    try:  # a driver in trouble gives no answer
+    try:  # a broken driver may not answer
         said = subprocess.check_output(command, text=True, timeout=10, **how)
     except (OSError, subprocess.SubprocessError):
         return []
@@ -81,18 +81,18 @@ def _driver_says(*fields: str, of: str = "") -> list[list[str]]:
 
 
 def busy_share(asked: int) -> float | None:
-    """How many GPUs' worth of work the job's GPUs do just now: 1.5 is two at 75 %.
+    """Current utilization of the job's GPUs, summed: 1.5 means two at 75 %.
 
-    None where there is no tool, or a GPU says nothing (a part of a shared one).
+    None without nvidia-smi, or if a GPU reports nothing (a partition of a shared one).
     """
-    # the first so many, where nothing says which it has
+    # assume the first ones if the job's GPUs are unknown
     chosen = os.environ.get(VISIBLE) or ",".join(map(str, range(asked)))
     shares = _numbers("utilization.gpu", of=chosen)
     return sum(shares) / 100 if shares else None
 
 
 def gpu_memory() -> float | None:
-    """Bytes of this machine's smallest GPU, as the driver's own tool says; None without one."""
+    """Bytes of this machine's smallest GPU, by nvidia-smi; None without a GPU."""
     sizes = _numbers("memory.total")
     return min(sizes) * 2**20 if sizes else None
 

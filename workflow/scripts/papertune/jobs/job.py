@@ -1,4 +1,4 @@
-"""What every script does around its work: a log, a record of what it took, errors in a sentence."""
+"""The frame of every script: a log, a record of resources used, readable errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,16 +16,16 @@ from papertune.study.uses import Rule, used_by
 
 @contextmanager
 def job(snakemake: Any, rule: Rule | None = None) -> Iterator[dict[str, Any]]:
-    """The frame of a script's work; gives it what it takes from the experiment's settings.
+    """Run a script's work with log and record; yields its values from the experiment's settings.
 
-    What that is says a rule of :mod:`papertune.study.uses`.
+    The values are defined by a rule of :mod:`papertune.study.uses`.
     """
     shared = (snakemake.config[folder] for folder in ("store", "resources"))
     share(shared, trust=snakemake.config["trust_group"])
     wildcards = dict(snakemake.wildcards.items())
     asked = dict(snakemake.resources.items())
     nodes = workers_of(asked, snakemake.threads).nodes
-    # a resource that is not known is a text; GPUs are those of all nodes already
+    # an unknown resource is a text; the number of GPUs already covers all nodes
     known = {name: int(value) for name, value in asked.items() if isinstance(value, int | float)}
     gpus, memory = known.get("gpu", 0), known.get("mem_mb")
     record = recorded(

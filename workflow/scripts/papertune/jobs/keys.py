@@ -1,4 +1,4 @@
-"""Keys of services: from the environment alone, and never without a word of where they go."""
+"""Keys of services: taken from the environment only, and each use is logged with its host."""
 
 import logging
 import os
@@ -11,9 +11,9 @@ log = logging.getLogger("papertune")
 
 
 def key_for(url: str, variable: str) -> str:
-    """The key in an environment variable, empty where there is none, for requests to a url's host.
+    """The key in an environment variable, or empty, for requests to a url's host.
 
-    The first time in a process the log tells which variable's content that host gets.
+    The first use in a process logs which variable is sent to which host.
     """
     key = os.environ.get(variable, "").strip()
     if key:
@@ -22,8 +22,8 @@ def key_for(url: str, variable: str) -> str:
 
 
 def hub_token(endpoint: str) -> str:
-    """The token that the Hub's library takes by itself, from the environment or its login; told alike."""
-    from huggingface_hub import get_token  # slow to load, seldom needed
+    """The token that the Hub's library uses, from the environment or its login; logged alike."""
+    from huggingface_hub import get_token  # slow to load, rarely needed
 
     token = get_token() or ""
     if token:

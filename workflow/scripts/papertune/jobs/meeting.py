@@ -1,7 +1,7 @@
-"""Where the processes of a job meet: in a file of theirs, on no port.
+"""Rendezvous of a job's processes through a file, without a port.
 
-A port is open to every account that reaches it, and torch's store asks for no password. The file
-lies in the job's folder, which nobody else can open; nodes see it as they see the run's folder.
+A port is open to every account that reaches it, and torch's store has no password. The file is
+in the job's folder, which no other account can open; all nodes see the run's folder.
 """
 
 import time
@@ -18,23 +18,23 @@ from torch.distributed.elastic.rendezvous import (
 
 from papertune.errors import TrainingError
 
-START = timedelta(minutes=10)  # in which all nodes have to start
-LOOK = 0.3  # seconds between two looks at who has come
+START = timedelta(minutes=10)  # within which all nodes must start
+LOOK = 0.3  # seconds between two checks of who has arrived
 
 
 def store(folder: Path, name: str) -> FileStore:
-    """What processes tell each other in a file of the job's folder."""
+    """A key-value store shared by processes, in a file of the job's folder."""
     found = FileStore(str(folder / name))
     found.set_timeout(START)
     return found
 
 
 class Meeting(RendezvousHandler):
-    """The agents of all nodes; raises TrainingError where more or fewer come.
+    """The rendezvous of all nodes' agents; raises TrainingError if more or fewer arrive.
 
     Args:
-        folder: The job's own.
-        nodes: How many are to come.
+        folder: The job's own folder.
+        nodes: The expected number of nodes.
     """
 
     def __init__(self, folder: Path, nodes: int) -> None:
@@ -50,27 +50,27 @@ class Meeting(RendezvousHandler):
             if time.monotonic() > end:
                 raise TrainingError(
                     f"{self.store.add('nodes', 0)} of {nodes} processes started within {START}",
-                    hint=f"{hint}; the nodes have to share the locks of the run's folder, too "
-                    "(where it is Lustre, it is mounted with `flock`)",
+                    hint=f"{hint}; file locks in the run's folder must also work across nodes "
+                    "(on Lustre, mount it with `flock`)",
                 )
             time.sleep(LOOK)
 
     def register(self) -> str:
-        """Have the agent meet here; gives the name that it is to be told."""
+        """Register this rendezvous with torch; returns its name."""
         rendezvous_handler_registry.register(self.get_backend(), lambda parameters: self)
         return self.get_backend()
 
     def next_rendezvous(self) -> RendezvousInfo:
-        """Who has come; processes are given an address that they do not use."""
-        nowhere = RendezvousStoreInfo("nowhere", 0)  # accelerate wants a word
+        """The group of nodes; processes get a dummy address that they do not use."""
+        nowhere = RendezvousStoreInfo("nowhere", 0)  # accelerate needs some text
         return RendezvousInfo(self.store, self.node, self.nodes, nowhere)
 
     def get_backend(self) -> str:
-        """Its name among torch's."""
+        """Its name in torch's registry."""
         return "papertune"
 
     def get_run_id(self) -> str:
-        """The only one here."""
+        """The id of the run; there is only one."""
         return "papertune"
 
     def is_closed(self) -> bool:
@@ -81,7 +81,7 @@ class Meeting(RendezvousHandler):
         """It takes place once."""
 
     def num_nodes_waiting(self) -> int:
-        """Nobody comes later."""
+        """The number of late nodes: none are accepted."""
         return 0
 
     def shutdown(self) -> bool:

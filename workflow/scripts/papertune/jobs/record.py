@@ -1,7 +1,7 @@
-"""The record of one attempt of a job: what it asked for, what it used and how it ended.
+"""The record of one attempt of a job: what it requested, what it used and how it ended.
 
-A record is written when the attempt starts, now and then while it runs, and when it ends. A killed
-attempt leaves one that says ``running``; it was ``seen`` last when it was written last.
+A record is written when the attempt starts, periodically while it runs, and when it ends. A killed
+attempt leaves a record with status ``running``; ``seen`` is the time of the last write.
 """
 
 import json
@@ -33,20 +33,20 @@ from papertune.records import from_dict
 log = logging.getLogger("papertune")
 
 RUNNING, OK, FAILED, INTERRUPTED = "running", "ok", "failed", "interrupted"
-# how a script ends when it was told to stop, or all is well; anything else is a failure
+# exceptions with which a script ends on request or well; anything else is a failure
 ENDS: dict[object, str] = {None: OK, 0: OK, stopping.STATUS: INTERRUPTED}
-RUN = "PAPERTUNE_RUN"  # tells jobs whose they are: that run's name, and its own job of the cluster
-FIRST, LATER = 1.0, 10.0  # seconds between two looks at what is used, early and later
-TELL = 60.0  # seconds between two records of it
+RUN = "PAPERTUNE_RUN"  # variable: the name of the run that started a job, and its own cluster job
+FIRST, LATER = 1.0, 10.0  # seconds between two measurements, early and later
+TELL = 60.0  # seconds between two writes of the record
 
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """One attempt; times are seconds since 1970, ``None`` is what is not known.
+    """One attempt; times are seconds since 1970, ``None`` means unknown.
 
-    ``job`` is the id that the cluster gave it, empty where it ran without one. ``attempt`` counts
-    from 1 since the job last came to a good end. ``gpu_seconds`` is time that GPUs were busy.
-    ``run`` is the run that started it, empty where a queue did.
+    ``job`` is the cluster's id, empty without a cluster. ``attempt`` counts from 1 since the job
+    last succeeded. ``gpu_seconds`` is the time that GPUs were busy. ``run`` is the run that started
+    it, empty if the cluster's queue did.
     """
 
     rule: str
@@ -76,17 +76,17 @@ class JobRecord:
 
 
 def jobs_folder(experiment: str | None) -> Path:
-    """Where the records of an experiment's jobs lie, or of those that experiments share."""
+    """The folder of the records of an experiment's jobs, or of jobs that experiments share."""
     return Path("logs", experiment or "resources", "jobs")
 
 
 def folder_of(jobs: str | Path, rule: str, wildcards: Mapping[str, str]) -> Path:
-    """Where a job's records lie: ``<jobs>/<rule>/<wildcards…>``."""
+    """The folder of a job's records: ``<jobs>/<rule>/<wildcards…>``."""
     return Path(jobs, rule, *(re.sub(r"^\.+|[^\w.-]", "_", value) for value in wildcards.values()))
 
 
 def write_record(folder: Path, record: JobRecord) -> None:
-    """Write a record, in the place of the same attempt's earlier one."""
+    """Write a record, replacing the same attempt's earlier one."""
     start = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(record.started))
     with atomic_write(folder / f"{start}-{record.host}-{record.pid}.json") as stream:
         json.dump(asdict(record), stream, indent=1)
@@ -94,13 +94,13 @@ def write_record(folder: Path, record: JobRecord) -> None:
 
 
 def read_records_below(folders: Iterable[str | Path]) -> list[JobRecord]:
-    """All records below some folders, by start; what cannot be read is no record."""
+    """All records below some folders, by start; unreadable files are skipped."""
     paths = (path for folder in folders for path in Path(folder).rglob("[!.]*.json"))
     return sorted(filter(None, map(read_record, paths)), key=lambda record: record.started)
 
 
 def read_record(path: Path) -> JobRecord | None:
-    """What a file says; None where it is no record."""
+    """Read a record; None if the file is not one."""
     with suppress(OSError, ValueError, TypeError, RecordError):
         record = from_dict(JobRecord, read_json(path))
         return record if isinstance(record.started, float) else None
@@ -108,7 +108,7 @@ def read_record(path: Path) -> JobRecord | None:
 
 
 def own_job() -> tuple[str, float | None]:
-    """The id of Slurm's job that this process runs in, and when it was submitted; ``""`` in none."""
+    """The id and submission time of this process's Slurm job; ``""`` and None outside of Slurm."""
     if not (job := os.environ.get("SLURM_JOB_ID", "")):
         return "", None
     command = ["env", "SLURM_TIME_FORMAT=standard", "scontrol", "--oneliner", "show", "job", job]
@@ -125,13 +125,13 @@ def own_job() -> tuple[str, float | None]:
 def recorded(
     jobs: str | Path, rule: str, wildcards: Mapping[str, str], **asked: Any
 ) -> Iterator[None]:
-    """Record the work that is done inside; a record that cannot be written stops no work.
+    """Record the work done inside; if the record cannot be written, the work continues.
 
-    The job has wildcards besides the experiment, in the order of the folders, and asked for
+    ``wildcards`` are those besides the experiment, in the order of the folders; the job requested
     ``threads``, ``gpu``, ``memory_mb`` and ``runtime``.
     """
     folder = folder_of(jobs, rule, wildcards)
-    attempt = 1  # one more than have failed since the last good end
+    attempt = 1  # one more than have failed since the last success
     for earlier in read_records_below([folder]):
         attempt = 1 if earlier.status == OK else attempt + 1
     number, submitted = own_job()
@@ -157,7 +157,7 @@ def recorded(
         try:
             write_record(folder, replace(record, seen=now, ended=ended, status=status, **used))
         except OSError as error:
-            warn("what this job takes cannot be recorded: %s", error.strerror)
+            warn("the resources that this job uses cannot be recorded: %s", error.strerror)
 
     write({})
     meter, status = _Meter(record.gpu, write), FAILED
@@ -165,7 +165,7 @@ def recorded(
 
     def finish(ending: str, patience: float) -> None:
         meter.ended.set()
-        meter.join(patience)  # or what it has begun to tell would be told last
+        meter.join(patience)  # otherwise its pending write could overwrite the final record
         write(meter.used(), ending)
 
     stopping.last_words = lambda: finish(INTERRUPTED, 1)
@@ -184,12 +184,12 @@ def recorded(
 
 
 class _Meter(threading.Thread):
-    """Measures what this process and its children use, beside the work, until it has ``ended``.
+    """Thread that measures what this process and its children use, until the work has ``ended``.
 
     CPU time is exact for all children that have ended and were waited for. Memory is the peak of
-    this process itself, or, if that is more, the most that it and its children held together at one
-    look. How busy GPUs are is taken at each look, and only if the job asked for some. About once a
-    minute it tells what was used.
+    this process itself or, if larger, the maximum of it and its children at one measurement.
+    GPU utilization is sampled at each measurement, if the job requested GPUs. About once a minute
+    it reports what was used.
     """
 
     def __init__(self, gpus: int, tell: Callable[[dict[str, Any]], None]) -> None:
@@ -199,10 +199,10 @@ class _Meter(threading.Thread):
         self._gpu_seconds: float | None = None
 
     def used(self) -> dict[str, Any]:
-        """What was used so far, as a record has it; no GPU seconds where no GPU says anything."""
+        """Use so far, as in a record; without GPU seconds if no GPU reports any."""
         own, process, held = os.times(), psutil.Process(), 0
         cpu = own.user + own.system + own.children_user + own.children_system
-        # a child may end while it is looked at
+        # a child may end while it is measured
         with suppress(psutil.Error, OSError):
             held = process.memory_info().rss
             for child in process.children(recursive=True):
@@ -215,7 +215,7 @@ class _Meter(threading.Thread):
         return {"cpu_seconds": round(cpu, 2), "peak_memory": peak, "gpu_seconds": busy}
 
     def run(self) -> None:
-        """Look, less often as time goes on."""
+        """Measure, less often as time goes on."""
         wait, told, looked = FIRST, time.monotonic(), time.monotonic()
         while not self.ended.wait(wait):
             wait = min(wait * 2, LATER)
@@ -231,9 +231,9 @@ class _Meter(threading.Thread):
 
 
 def own_peak() -> int:
-    """The most memory (bytes) that this process itself held at any time.
+    """The peak memory (bytes) of this process itself.
 
-    What ``getrusage`` calls so is, on Linux, at least what the process held that started this one.
+    On Linux, ``getrusage`` gives at least the parent's memory when it started this process.
     """
     with suppress(OSError):
         found = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.M)

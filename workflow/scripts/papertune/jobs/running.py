@@ -1,10 +1,10 @@
-"""Who is at work in a directory: Snakemake says that it is locked, this says by whom.
+"""The active runs of a directory: Snakemake says that it is locked, this module says by whom.
 
-Every run writes a file of its own under ``.snakemake/`` and deletes it when it ends. What a killed
-run left is deleted once Snakemake's locks are gone. Its jobs live on: their records tell of them.
+Every run writes its own file under ``.snakemake/`` and deletes it when it ends. The file of a
+killed run is deleted once Snakemake's locks are gone. Its jobs may continue: see their records.
 
-``snakemake refresh`` replaces listings that other runs read, and Snakemake locks nothing for it, as
-its rule declares no file. So it and other runs keep out of each other's way by these files.
+``snakemake refresh`` replaces listings that other runs read, but Snakemake locks nothing for it,
+because its rule declares no file. So a refresh and other runs avoid each other by these files.
 """
 
 import atexit
@@ -28,14 +28,14 @@ from papertune.records import from_dict
 
 RUNS = Path(".snakemake", "papertune-runs")
 LOCKS = Path(".snakemake", "locks")
-SAME = 60.0  # seconds that a process's start may seem to move when the clock is set
+SAME = 60.0  # seconds by which a process's start time may shift when the clock is set
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: who started it, where, when (seconds since 1970) and with which command.
+    """One run: its user, host, start (seconds since 1970) and command.
 
-    ``refreshes`` says that it replaces listings.
+    ``refreshes`` means that it replaces listings.
     """
 
     user: str
@@ -47,12 +47,12 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Of its file, and what its jobs have in their records."""
+        """The name of its file, also stored in the records of its jobs."""
         return f"{self.host}-{self.pid}"
 
     @property
     def alive(self) -> bool | None:
-        """Whether it still runs; None where that cannot be seen from this host."""
+        """Whether it still runs; None if this cannot be determined from this host."""
         return None if self.host != socket.gethostname() else _lives(self.pid, self.started)
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ class Run:
 
 
 def begin(folder: str | Path = ".", *, refreshes: bool = False) -> None:
-    """Say that this process's run is at work in the folder, until the process ends."""
+    """Register this process's run in the folder, until the process ends."""
     user = f"user {os.getuid()}"
     with suppress(KeyError, OSError):  # containers have users without names
         user = getpass.getuser()
@@ -74,19 +74,19 @@ def begin(folder: str | Path = ".", *, refreshes: bool = False) -> None:
 
     @atexit.register
     def end() -> None:
-        if os.getpid() == run.pid:  # children that were forked end too
+        if os.getpid() == run.pid:  # not in forked children
             _delete(path)
 
-    # where nothing can be written, Snakemake itself says so better
+    # if nothing can be written, Snakemake's own message is clearer
     with suppress(OSError), atomic_write(path) as stream:
         json.dump(asdict(run), stream)
 
 
 def runs(folder: str | Path = ".") -> list[Run]:
-    """The runs that are at work in a folder, or were and left their locks."""
+    """The runs that are active in a folder, or were killed and left their locks."""
     in_lock, found = locked(folder), []
     for path, run in _written(folder):
-        # a refresh has no lock that would tell whether it still runs on another host
+        # a refresh has no lock by which to tell whether it still runs on another host
         if run.alive or (run.alive is None if run.refreshes else in_lock):
             found.append(run)
         else:
@@ -95,7 +95,7 @@ def runs(folder: str | Path = ".") -> list[Run]:
 
 
 def left_jobs(folder: str | Path = ".") -> list[JobRecord]:
-    """Jobs that go on here although their run was killed; a queue knows of those in it."""
+    """Local jobs that continue although their run was killed, without those in a queue."""
     at_work = {"", *(run.name for _, run in _written(folder) if run.alive is not False)}
     host, found = socket.gethostname(), []
     for path in Path(folder).glob("logs/*/jobs/**/*.json"):
@@ -108,44 +108,44 @@ def left_jobs(folder: str | Path = ".") -> list[JobRecord]:
 
 
 def forget_ended(folder: str | Path = ".") -> None:
-    """Take the user's word (``--unlock``) that runs which cannot be seen from here have ended."""
+    """Forget runs on other hosts, which the user declares ended by ``--unlock``."""
     for path, run in _written(folder):
         if not run.alive:
             _delete(path)
 
 
 def locked(folder: str | Path = ".") -> bool:
-    """Whether any run has locked files of the folder."""
+    """Whether any run has locked files in the folder."""
     return any(Path(folder, LOCKS).glob("[!.]*"))
 
 
 def at_work(folder: str | Path = ".") -> list[Run]:
-    """Other runs that are, or may be, at work in a folder; not the one this process belongs to."""
+    """Other runs that are, or may be, active in a folder; without this process's run."""
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     found = [(run, run.alive) for run in runs(folder)]
     return [run for run, alive in found if alive is None or (alive and run.pid not in own)]
 
 
 def make_way(folder: str | Path = ".", *, refreshes: bool = False) -> None:
-    """Stop a run that would read listings while they are replaced, or replace them while read.
+    """Stop a run that would read listings during a refresh, or refresh them during a run.
 
-    A run asks after ``begin``: of two that start at the same time each then sees the
-    other. Both stop (BusyError), which is safe and rare.
+    It is called after ``begin``, so of two runs that start at the same time each sees the other.
+    Both then stop (BusyError), which is safe and rare.
     """
     for run in at_work(folder):
         if run.refreshes:
-            said = "a refresh is at work here and replaces the listings"
+            said = "a refresh is replacing the listings here"
         elif refreshes:
-            said = "another run is at work here and may just be reading the listings"
+            said = "another run is active here and may be reading the listings"
         else:
             continue
         raise BusyError(f"{said}: {run}", hint=_what_to_do(run))
 
 
 def lock_note(folder: str | Path = ".") -> str:
-    """Who holds locks of a folder or replaces its listings, and how to go on; else empty.
+    """Who holds locks of a folder or replaces its listings, and how to continue; else empty.
 
-    It tells one thing about every run, since not every lock is in the way of every other run.
+    It reports every run, though not every lock blocks every other run.
     """
     in_lock = locked(folder)
     found = [run for run in runs(folder) if in_lock or run.refreshes]
@@ -159,7 +159,7 @@ def lock_note(folder: str | Path = ".") -> str:
 
 
 def jobs_note(folder: str | Path = ".") -> str:
-    """Which jobs of killed runs go on; else empty."""
+    """Which jobs of killed runs continue; else empty."""
     said = "".join(f"  {job}\n" for job in left_jobs(folder))
     return said and f"Jobs of a killed run are still at work; the next run waits for them:\n{said}"
 
@@ -167,23 +167,23 @@ def jobs_note(folder: str | Path = ".") -> str:
 def _what_to_do(run: Run) -> str:
     if run.alive:
         stop = f"`kill {run.pid}` lets its jobs finish first"
-        with suppress(OSError):  # it may have ended by now
-            # its jobs are in its group; a script's own group has the script in it too
+        with suppress(OSError):  # the run may have ended by now
+            # its jobs are in its process group; that of a script includes the script itself
             if os.getpgid(run.pid) == run.pid:
                 stop += f", `kill -- -{run.pid}` stops them too (finished work is kept)"
         return f"wait until it ends, or stop it and run again: {stop}."
     once = "run your command once with --unlock, and again without"
     if run.alive is None:
-        look = f"look there whether it still runs (ssh {run.host} ps -p {run.pid})"
+        look = f"check there whether it still runs (ssh {run.host} ps -p {run.pid})"
         return f"{look}. If so, wait; if not, {once}."
     return f"{once}; finished work is kept."
 
 
 def _lives(pid: int, started: float) -> bool | None:
-    """Whether a process still runs; None where that is not to be seen."""
+    """Whether a process still runs; None if this cannot be determined."""
     try:
         process = psutil.Process(pid)
-        # a number that another process has got since is not this one
+        # the process id may have been reused since
         same = abs(process.create_time() - started) < SAME
         return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

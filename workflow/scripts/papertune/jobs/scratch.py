@@ -1,4 +1,4 @@
-"""Temporary folders that may hold much: what a killed job has left of its own, a later one removes."""
+"""Large temporary folders; those left by killed jobs are removed by later ones."""
 
 import fcntl
 import os
@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-NEW = 60.0  # seconds in which one is locked, or never
+NEW = 60.0  # seconds within which a new folder gets locked
 
 
 @contextmanager
 def scratch(kind: str) -> Iterator[Path]:
-    """A folder of this user alone, below ``$TMPDIR``, as long as it is needed.
+    """Yield a private folder below ``$TMPDIR``, removed afterwards.
 
-    Others of its kind whose jobs, on this machine, are gone are removed first.
+    Folders of the same kind left by ended jobs of this machine are removed first.
     """
     prefix = f"papertune-{kind}-{socket.gethostname()}-"  # several machines may share $TMPDIR
     for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
@@ -28,7 +28,7 @@ def scratch(kind: str) -> Iterator[Path]:
                 shutil.rmtree(folder, ignore_errors=True)
     made = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
     with made as name, _opened(Path(name)) as file:
-        with suppress(OSError):  # where nothing can be locked, nothing is removed
+        with suppress(OSError):  # without file locks, nothing is removed
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         yield Path(name)
 

@@ -1,9 +1,9 @@
-"""Ending well on SIGTERM, which comes before a time limit, a preemption or from ``kill``.
+"""Graceful stopping on SIGTERM, which precedes a time limit or preemption, or comes from ``kill``.
 
-The signal only leaves a mark, so nothing is torn. Loops look for the mark between two items, when
-what is finished is on disk, and end the job there; its next attempt goes on from that. Who waits
-for a network has nothing to lose and ends at once. Where nobody looks for some seconds, the guard
-ends the process: a file has its name once it is whole, and the store passes a torn line over.
+The signal only sets a flag, so nothing is torn. Loops check the flag between two items, when
+finished items are on disk, and end the job there; its next attempt continues from that. Code that
+waits for a network loses nothing and ends at once. If the flag is not checked for some seconds, the
+guard ends the process: files are written atomically, and the store skips a torn line.
 """
 
 import logging
@@ -20,37 +20,37 @@ from papertune.errors import PapertuneError
 log = logging.getLogger("papertune")
 
 STATUS = os.EX_TEMPFAIL  # 75, of sysexits.h: the same command may succeed when it is run again
-LOOK = 0.2  # seconds between two looks of who sleeps
-PATIENCE = 4.0  # seconds without a look; sites give 10 and more between two signals
+LOOK = 0.2  # seconds between two checks while sleeping
+PATIENCE = 4.0  # seconds without a check; sites give 10 and more between two signals
 
-last_words: Callable[[], None] | None = None  # what a job notes down where the guard ends it
+last_words: Callable[[], None] | None = None  # called before the guard ends the process
 
-_request: tuple[str, float] | None = None  # what asked, and when on the monotonic clock
-_waiting = False  # for something that may take long and can be asked for again
+_request: tuple[str, float] | None = None  # the cause, and its time on the monotonic clock
+_waiting = False  # the main thread waits for something long that can be repeated
 _unhurried = False  # the guard leaves it to the main thread to end
-_looked = 0.0  # when the main thread last did, on the monotonic clock
-_first = threading.Lock()  # is held by the first to ask
-_alarm = -1  # the guard reads what is written here; so does Python itself on a signal
+_looked = 0.0  # time of the main thread's last check, on the monotonic clock
+_first = threading.Lock()  # held by the first request
+_alarm = -1  # wakes the guard; Python writes to it on a signal, too
 
 
 class Interrupted(PapertuneError):
-    """The job was asked to stop and did, with everything finished on disk."""
+    """The job stopped on request, with all finished work on disk."""
 
 
 def install() -> None:
-    """Take SIGTERM from now on, also where a shell had it ignored; call it in the main thread."""
+    """Handle SIGTERM from now on, even if a shell had it ignored; call it in the main thread."""
     global _request, _first
     _request, _first = None, threading.Lock()
     signal.signal(signal.SIGTERM, _on_signal)
 
 
 def guard() -> None:
-    """End this process in time, whatever the main thread, which calls this, is in by then."""
+    """Start the guard, which ends this process in time; call it in the main thread."""
     global _alarm
     reader, _alarm = os.pipe()
     os.set_blocking(_alarm, False)
     signal.set_wakeup_fd(_alarm, warn_on_full_buffer=False)
-    os.register_at_fork(after_in_child=_unguarded)  # or what is told to a child would be heard here
+    os.register_at_fork(after_in_child=_unguarded)  # a child's signals must not wake this guard
     threading.Thread(target=_watch, args=[reader], name="guard", daemon=True).start()
 
 
@@ -61,7 +61,7 @@ def _unguarded() -> None:
 
 
 def _watch(reader: int) -> None:
-    while os.read(reader, 1)[0] != signal.SIGTERM:  # other signals wake it, too
+    while os.read(reader, 1)[0] != signal.SIGTERM:  # other signals wake the guard, too
         pass
     request(signal.SIGTERM.name)
     while _unhurried or time.monotonic() - _looked < PATIENCE:
@@ -74,15 +74,15 @@ def _watch(reader: int) -> None:
 
 
 def request(what: str) -> None:
-    """Ask the process to stop at the next :func:`check`; the first to ask is the one named."""
+    """Ask the process to stop at the next :func:`check`; the first request is the one named."""
     global _request, _looked
     if not _first.acquire(blocking=False):
         return
     _looked = time.monotonic()
     _request = (what, _looked)
-    # in a thread: the signal may have come while this one was writing to the same log
-    said = threading.Thread(target=log.warning, args=("%s: ending as soon as can be", what))
-    with suppress(RuntimeError):  # there may be no room for another thread
+    # in a thread: the signal may have interrupted this one while it was writing to the log
+    said = threading.Thread(target=log.warning, args=("%s: ending as soon as possible", what))
+    with suppress(RuntimeError):  # another thread may not be possible
         said.start()
     if _alarm >= 0:
         with suppress(BlockingIOError):
@@ -90,7 +90,7 @@ def request(what: str) -> None:
 
 
 def requested() -> str:
-    """What asked the process to stop; empty if nothing did. Who asks has patience anew."""
+    """The cause of a request to stop; empty without one. Calling it counts as a check."""
     global _looked
     if threading.current_thread() is threading.main_thread():
         _looked = time.monotonic()
@@ -98,11 +98,11 @@ def requested() -> str:
 
 
 def check() -> None:
-    """Raise Interrupted if the job was asked to stop; call it where what is finished is on disk."""
+    """Raise Interrupted if the job was asked to stop; call it when finished work is on disk."""
     global _unhurried
     if requested():
         if threading.current_thread() is threading.main_thread():
-            _unhurried = False  # what is on its way out has nothing more to finish
+            _unhurried = False  # nothing more to finish on the way out
         raise _interrupted()
 
 
@@ -110,15 +110,16 @@ def _interrupted() -> Interrupted:
     what, since = _request or ("", time.monotonic())
     return Interrupted(
         f"stopped by {what}, {time.monotonic() - since:.1f} s after it came: "
-        "what is finished is kept; the next attempt goes on from it"
+        "finished work is kept; the next attempt continues from it"
     )
 
 
 @contextmanager
 def at_once() -> Iterator[None]:
-    """Within, the signal raises Interrupted at once: for requests, pauses, downloads, reading.
+    """Context in which the signal raises Interrupted at once: requests, pauses, downloads, reading.
 
-    Nothing may be lost that is done there. Signals come to the main thread: in others it does nothing.
+    The work inside must be repeatable. Signals reach the main thread only; elsewhere this is a
+    no-op.
     """
     global _waiting
     check()
@@ -134,10 +135,10 @@ def at_once() -> Iterator[None]:
 
 @contextmanager
 def unhurried() -> Iterator[None]:
-    """Within, in the main thread, the job ends where it looks, however long that takes.
+    """Context in which the main thread ends only at its own checks, however long that takes.
 
-    For what would be lost otherwise and may need all the time that a site gives: a step of training
-    and its checkpoint, replies that are on their way.
+    For work that would otherwise be lost and may need all the time that a site gives: a training
+    step and its checkpoint, replies in transit.
     """
     global _unhurried
     before, _unhurried = _unhurried, True
@@ -149,7 +150,7 @@ def unhurried() -> Iterator[None]:
 
 
 def pause(seconds: float) -> None:
-    """Sleep, but not on when the process is asked to stop."""
+    """Sleep, but end early if the process is asked to stop."""
     end = time.monotonic() + seconds
     while not requested() and (left := end - time.monotonic()) > 0:
         time.sleep(min(left, LOOK))

@@ -1,14 +1,14 @@
-"""Jobs of a run on this machine are copies of a process that has loaded torch and what else takes long.
+"""Fork local jobs from a process that has already loaded torch and other slow libraries.
 
-Loading takes a job ten seconds, and after one more paper most jobs have less than that to do. Each is a
-process all the same, with its own folder, environment, limits, network and output; only third-party
-libraries are there when it starts, and nothing of the project. ``warm_start/sitecustomize.py`` hands
-jobs over, stands for them and ends as they end. When the process is killed its copies die with it, and
-their jobs begin by themselves. Where there is a GPU nothing of it is used: what a process has asked its
-driver cannot be copied.
+Loading takes ten seconds per job, and after one added paper most jobs have less work than that.
+Each job is still its own process, with its own folder, environment, limits, network and output;
+only third-party libraries are preloaded, nothing of the project. ``warm_start/sitecustomize.py``
+hands jobs over, stands in for them and ends as they end. If the server is killed, its copies die
+with it, and their jobs start by themselves. With a GPU none of this is used: a forked process
+cannot use a GPU driver that its parent has initialized.
 
-This file is run by itself (``python -P warm.py ADDRESS OWNER [LIBRARY ...]``) and imports nothing of the
-project.
+This file is run as a script (``python -P warm.py ADDRESS OWNER [LIBRARY ...]``) and imports nothing
+of the project.
 """
 
 import atexit
@@ -35,12 +35,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
-ADDRESS = "WARM_JOBS"  # the variable that tells Python's start where the process listens
-LOADED = "loaded"  # the file beside it that is there as soon as all is loaded
-COLD = "PAPERTUNE_COLD"  # the variable with which a user has each job start by itself
+ADDRESS = "WARM_JOBS"  # the variable with the address of the server, read when Python starts
+LOADED = "loaded"  # the file beside it that exists once all is loaded
+COLD = "PAPERTUNE_COLD"  # the variable by which a user makes each job start by itself
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 START = Path(__file__).with_name("warm_start")
-# what jobs that load a model or an embedder import first or last
+# the imports of jobs that load a model or an embedder
 LIBRARIES = [
     *("snakemake.script", "pydantic", "yaml", "tqdm", "jinja2"),
     *("torch", "transformers", "transformers.trainer", "transformers.generation.utils", "peft"),
@@ -48,8 +48,8 @@ LIBRARIES = [
     *("sentence_transformers", "scipy.stats", "sacrebleu", "rouge_score.rouge_scorer"),
     "threadpoolctl",
 ]
-# as papertune.models.loading sets them; jobs that ask the Hub start by themselves. A process with threads
-# cannot be copied: a copy has those that its job asks for
+# as papertune.models.loading sets them; jobs that ask the Hub start by themselves. A process with
+# threads cannot be forked safely: a copy starts its job's threads itself
 READ_WHEN_LOADED = {
     **dict.fromkeys(("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"), "1"),
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
@@ -58,11 +58,11 @@ READ_WHEN_LOADED = {
 
 
 def begin() -> None:
-    """Load the libraries beside what this process does, for the jobs that it starts from now on.
+    """Start the server, which loads the libraries for jobs that this process starts from now on.
 
-    Jobs that need them wait for that, and others that start before begin by themselves. The process
-    ends with the last job after this one has ended. Nobody but this user can reach it: its folder is
-    closed to others.
+    Jobs that need the libraries wait for them; others that start before start by themselves. The
+    server ends with the last job after this process has ended. Only this user can reach it: its
+    folder is private.
     """
     if os.environ.get(COLD) or os.environ.get(ADDRESS) or not hasattr(os, "pidfd_open"):
         return
@@ -73,9 +73,9 @@ def begin() -> None:
 
 
 def start(address: Path, owner: int, *libraries: str, **how: Any) -> "subprocess.Popen[bytes]":
-    """The process; it says ``ready`` when all is loaded. Signals to the owner's group do not reach it.
+    """Start the server; it prints ``ready`` once loaded. It is outside the owner's process group.
 
-    ``libraries`` are loaded in the place of :data:`LIBRARIES`.
+    ``libraries`` are loaded instead of :data:`LIBRARIES`.
     """
     return subprocess.Popen(
         [sys.executable, "-P", __file__, str(address), str(owner), *libraries],
@@ -87,13 +87,13 @@ def start(address: Path, owner: int, *libraries: str, **how: Any) -> "subprocess
 
 
 def environment_of(address: Path) -> dict[str, str]:
-    """What jobs have in their environment that are handed over."""
+    """The environment variables of jobs that are handed over."""
     path = os.pathsep.join(filter(None, [str(START), os.environ.get("PYTHONPATH")]))
     return {ADDRESS: str(address), "PYTHONPATH": path}
 
 
 def listening(address: str) -> socket.socket:
-    """Where jobs may ask from now on; they are answered when all is loaded."""
+    """Open the socket for jobs; they are answered once all is loaded."""
     server = socket.socket(socket.AF_UNIX)
     server.bind(address)
     server.listen(64)
@@ -101,13 +101,13 @@ def listening(address: str) -> socket.socket:
 
 
 def serve(server: socket.socket, owner: int) -> None:
-    """Start a copy for every connection and kill it when that ends; until the owner and all jobs have."""
+    """Fork a copy per connection and kill it when that closes, until owner and jobs have ended."""
     owned = os.pidfd_open(owner)
     ended, tell = os.pipe()
     os.set_blocking(tell, False)
     signal.set_wakeup_fd(tell)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    # a job step of a cluster is its group: all of its processes have each signal
+    # a cluster signals all processes of a job step
     jobs: dict[socket.socket, tuple[int, Callable[[int, int], None]]] = {}
 
     def send(line: socket.socket, number: int) -> int:
@@ -120,7 +120,7 @@ def serve(server: socket.socket, owner: int) -> None:
     waiting: list[Any] = [owned, ended, server]
     while jobs or server in waiting:
         for ready in select.select([*waiting, *jobs], [], [])[0]:
-            if ready == owned:  # jobs live on, as those do that start by themselves
+            if ready == owned:  # running jobs continue, as jobs that start by themselves do
                 waiting = [ended]
                 server.close()
             if ready == ended:
@@ -133,12 +133,15 @@ def serve(server: socket.socket, owner: int) -> None:
                             line.sendall(status.to_bytes(4))
             elif ready is server and server in waiting:
                 line, _ = server.accept()
-                line.settimeout(10)  # one that is frozen now is not waited for
+                line.settimeout(10)  # do not wait for a frozen client
                 files: list[int] = []
                 try:
                     size, files, *_ = socket.recv_fds(line, 8, 4)
                     asked = json.loads(_received(line, int.from_bytes(size, "big")))
-                except (OSError, ValueError):  # killed before it had asked: the others go on
+                except (
+                    OSError,
+                    ValueError,
+                ):  # killed before it had asked: serve the others
                     for file in files:
                         os.close(file)
                     line.close()
@@ -146,18 +149,18 @@ def serve(server: socket.socket, owner: int) -> None:
                 line.settimeout(None)
                 try:
                     pid = os.fork()
-                except OSError:  # no room for one more: the job begins by itself
+                except OSError:  # no room for another process: the job starts by itself
                     pid = -1
                 if pid > 0:
                     jobs[line] = pid, os.killpg if "--mode" in asked["command"] else os.kill
                     with contextlib.suppress(OSError):
-                        os.setpgid(pid, pid)  # as the copy does: whoever is first
+                        os.setpgid(pid, pid)  # the copy does the same: either may be first
                 elif not pid:
                     try:
                         signal.set_wakeup_fd(-1)
                         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                         run(asked, files, line.fileno())
-                    finally:  # its output cannot be written: it is not to go on as this process
+                    finally:  # a copy must never continue as the server
                         os._exit(120)
                 else:
                     line.close()
@@ -173,7 +176,7 @@ def serve(server: socket.socket, owner: int) -> None:
 
 
 def _received(line: socket.socket, size: int) -> bytes:
-    """So many bytes and no more: those after them are signals, of a job that waits since long."""
+    """Receive exactly ``size`` bytes: later bytes are signals for a job that has waited long."""
     found = b""
     while len(found) < size and (more := line.recv(min(size - len(found), 2**16))):
         found += more
@@ -181,7 +184,7 @@ def _received(line: socket.socket, size: int) -> bytes:
 
 
 def run(asked: dict[str, Any], files: list[int], line: int) -> NoReturn:
-    """Be the process that was asked for; whoever asked for it sees at the line's end that it is gone."""
+    """Run the requested job in this copy; the client notices its end when the line closes."""
     code = 1
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(DIE_WITH_PARENT, signal.SIGKILL)
@@ -194,14 +197,14 @@ def run(asked: dict[str, Any], files: list[int], line: int) -> NoReturn:
         if other and libc.setns(network, 0):
             raise OSError(ctypes.get_errno(), "no such network")
         os.dup2(line, 3, inheritable=False)
-        os.closerange(4, 1024)  # what the server holds is not the job's
+        os.closerange(4, 1024)  # the server's open files
         os.chdir(asked["folder"])
         os.umask(asked["umask"])
         for kind, limits in asked["limits"].items():
             resource.setrlimit(int(kind), limits)
         os.environ.clear()
         os.environ.update(asked["environment"])
-        tempfile.tempdir = None  # is where the job's environment says
+        tempfile.tempdir = None  # taken from the job's environment
         if (threads := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
             with contextlib.suppress(ImportError):
                 importlib.import_module("threadpoolctl").threadpool_limits(int(threads))
@@ -214,7 +217,7 @@ def run(asked: dict[str, Any], files: list[int], line: int) -> NoReturn:
                 folder = str(Path(script).parent)
                 sys.argv, sys.path = [script, *arguments], [folder, *asked["path"]]
                 be = functools.partial(runpy.run_path, script)
-        if first := os.environ.get("WARM_JOBS_FIRST"):  # a script of the test's
+        if first := os.environ.get("WARM_JOBS_FIRST"):  # a script of the tests
             runpy.run_path(first)
         be(run_name="__main__")
         code = 0
@@ -226,7 +229,7 @@ def run(asked: dict[str, Any], files: list[int], line: int) -> NoReturn:
         code = 130
     except BaseException:
         traceback.print_exc()
-    cast("Any", threading)._shutdown()  # as every Python ends, and a copy does not
+    cast("Any", threading)._shutdown()  # part of Python's exit that a forked copy skips
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -234,9 +237,9 @@ def run(asked: dict[str, Any], files: list[int], line: int) -> NoReturn:
 
 
 def load(libraries: list[str]) -> None:
-    """Load what copies are to have; with a GPU this ends."""
+    """Load the libraries; exits if there is a GPU."""
     if "peft" in libraries:
-        # a fifth of the time, and few jobs need it: they ask for it (papertune.models.quantization)
+        # a fifth of the time, and few jobs need it: these load it (papertune.models.quantization)
         sys.modules["bitsandbytes"] = cast("Any", None)
         asked = importlib.import_module("peft.import_utils")
         asked.is_bnb_available(), asked.is_bnb_4bit_available()
@@ -244,11 +247,11 @@ def load(libraries: list[str]) -> None:
     for library in libraries:
         importlib.import_module(library)
     if "torch" in sys.modules and sys.modules["torch"].accelerator.is_available():
-        sys.exit("a GPU's driver knows one process")
+        sys.exit("a GPU's driver cannot be used after a fork")
     finalizers = cast("Any", weakref.finalize)._registry.values()
-    for finalizer in finalizers:  # libraries': half of a copy's time
+    for finalizer in finalizers:  # of libraries: half of a copy's exit time
         finalizer.atexit = False
-    gc.freeze()  # or each copy would write to all of it when it first collects
+    gc.freeze()  # otherwise the first collection in each copy would write to all pages
 
 
 if __name__ == "__main__":

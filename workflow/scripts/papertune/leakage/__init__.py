@@ -1,1 +1,1 @@
-"""What stands on both sides of a split: found, taken out of testing, or shown."""
+"""Texts on both sides of a split: found, removed from testing, or reported."""

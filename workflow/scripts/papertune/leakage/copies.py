@@ -1,7 +1,7 @@
-"""Copies of training texts among others: by id, by text, and nearly so, linear in documents.
+"""Find exact and near copies of training texts, by id and by text, in time linear in documents.
 
-Near copies are looked for by MinHash (Broder 1997) in bands (Leskovec, Rajaraman and Ullman,
-*Mining of Massive Datasets*, chapter 3); what is found is then measured on the texts themselves.
+Candidates for near copies are found by MinHash (Broder 1997) in bands (Leskovec, Rajaraman and
+Ullman, *Mining of Massive Datasets*, chapter 3); they are then compared on the texts themselves.
 """
 
 import re
@@ -21,22 +21,22 @@ from papertune.collect.texts.titles import normalised, searchable, similarity
 from papertune.leakage.texts import FACTOR, runs, words
 from papertune.records import Document, from_dict, object_at, placed_lines
 
-RUN = 3  # words; of abstracts about different things less than a sixth of them is shared
-SHORTEST = 8  # words; a shorter text ("Not available.") is no sign of anything by itself
-HASHES, ROWS = 256, 3  # of the 85 bands one agrees for 99.6 % of texts that are alike by 0.4
+RUN = 3  # words of an n-gram; abstracts on different topics share less than a sixth of these
+SHORTEST = 8  # words; an equal text that is shorter ("Not available.") proves nothing
+HASHES, ROWS = 256, 3  # of 85 bands, at least one agrees for 99.6 % of texts with similarity 0.4
 BANDS = HASHES // ROWS
-ALIKE = 0.4  # shared runs of all runs of both texts (Jaccard) of near copies
-ALIKE_BY_TITLE = 0.3  # the same where titles are nearly equal
-ALIKE_BY_RARE = 0.25  # the same of runs that are not common, for texts with FEW of them and more
+ALIKE = 0.4  # minimum Jaccard similarity of the n-grams of near copies
+ALIKE_BY_TITLE = 0.3  # the same if titles are nearly equal
+ALIKE_BY_RARE = 0.25  # the same for n-grams that are not common, if a text has at least FEW
 FEW = 20
-# a run that more than this share of the training texts have, or than so many, is their field's phrase
+# an n-gram in more than this share, or this number, of training texts is a phrase of the field
 COMMON, MOST_COMMON = 0.02, 10
-CONTAINED = 0.8  # shared runs of the shorter text's, for texts of LONG runs and more
-CONTAINED_BY_TITLE = 0.25  # the same where titles are equal
+CONTAINED = 0.8  # share of the shorter text's n-grams, for texts of at least LONG n-grams
+CONTAINED_BY_TITLE = 0.25  # the same if titles are equal
 LONG = 50
 NEAR_TITLE = 0.9
-MOST = 20  # texts that one is compared with, and of a band that many share: so work stays linear
-BLOCK = 1000  # texts that are looked for at once
+MOST = 20  # maximum of candidates for a text, and from one band, so that work stays linear
+BLOCK = 1000  # texts that are searched for at once
 _EDITION = re.compile(
     r" (?:(?:extended|full|long|short|journal|revised|preliminary|preprint|arxiv) ){1,2}"
     r"(?:version|abstract|paper|report)$"
@@ -48,14 +48,14 @@ _NOTHING = MinHash(num_perm=HASHES, seed=1, hashfunc=int)  # numbers are hashes 
 
 
 class Place(NamedTuple):
-    """Where a text stands."""
+    """The place of a text: its file and byte offset."""
 
     path: Path
     offset: int
 
 
 class Entry(NamedTuple):
-    """A text that trains or tests; one that only pre-trains a base has no id and no title."""
+    """A training or test text; a text for pre-training only has neither id nor title."""
 
     text: str
     id: str = ""
@@ -67,25 +67,25 @@ class Entry(NamedTuple):
 
     @property
     def named(self) -> str:
-        """For people."""
+        """The text's name for messages."""
         about = ", ".join(filter(None, (str(self.year or ""), self.url)))
         return f"“{self.title}” ({about})" if self.title else f"a text “{self.text[:80]} …”"
 
     @property
     def names(self) -> set[str]:
-        """All that it is known by."""
+        """All identifiers of the text."""
         numbers = (doi_of(self.doi) or doi_of(self.url), arxiv_id(self.url), arxiv_id(self.doi))
         return {self.id, *numbers} - {""}
 
     @property
     def edition(self) -> str:
-        """The title without what only tells editions apart; empty where thousands have it."""
+        """The title without words that only distinguish editions; empty for a very common title."""
         title = _EDITION.sub("", searchable(self.title)).strip()
         return "" if self.asked else title
 
 
 class Copy(NamedTuple):
-    """What was found: ``share`` is that of the runs of words of both texts that are in both."""
+    """A copy that was found; ``share`` is the Jaccard similarity of both texts' n-grams."""
 
     entry: Entry
     reason: str
@@ -94,7 +94,7 @@ class Copy(NamedTuple):
 
 
 def entries(path: Path) -> Iterator[tuple[Place, Entry]]:
-    """The documents of a file, or the texts that a base reads."""
+    """The documents of a file, or the texts of a pre-training corpus."""
     for offset, where, values in placed_lines(path):
         yield Place(path, offset), _entry(values, where)
 
@@ -110,7 +110,7 @@ def _entry(values: dict[str, Any], where: str) -> Entry:
 
 
 def blocks(texts: Iterable[Entry]) -> Iterator[list[Entry]]:
-    """A thousand at a time."""
+    """Split texts into blocks of a thousand."""
     rest = iter(texts)
     while some := list(islice(rest, BLOCK)):
         yield some
@@ -118,20 +118,20 @@ def blocks(texts: Iterable[Entry]) -> Iterator[list[Entry]]:
 
 @lru_cache(maxsize=512)
 def at(place: Place) -> tuple[Entry, np.ndarray]:
-    """What stands at a place, and its runs of words."""
+    """Read the text at a place, and its word n-grams."""
     entry = _entry(object_at(*place), str(place.path))
     return entry, runs(words(entry.text), RUN)
 
 
 class Training:
-    """The texts of the training side; about a kilobyte of memory for each, however long it is."""
+    """An index of the training texts; about a kilobyte of memory per text of any length."""
 
     def __init__(self, texts: Iterable[tuple[Place, Entry]]) -> None:
         self._places: list[Place] = []
         self._known: dict[str | bytes, int] = {}  # names and digests of texts → number
         self._titles: dict[str, list[int]] = defaultdict(list)
-        self._counts = np.zeros(1 << 25, np.uint8)  # of texts with a run, by its number's last bits
-        keys, some = bytearray(), list[np.ndarray]()  # a large array, and no small ones
+        self._counts = np.zeros(1 << 25, np.uint8)  # texts per n-gram, indexed by its last bits
+        keys, some = bytearray(), list[np.ndarray]()  # one large array, not many small ones
         for number, (place, entry) in enumerate(texts):
             self._places.append(place)
             said = words(entry.text)
@@ -153,7 +153,7 @@ class Training:
         self._orders = [np.argsort(band, kind="stable").astype(np.uint32) for band in self._bands]
 
     def copies(self, texts: Iterable[Entry]) -> Iterator[Copy]:
-        """Those of the texts that are copies, in their order."""
+        """The copies among the texts, in their order."""
         for block in blocks(texts):
             said = [words(entry.text) for entry in block]
             own = [runs(one, RUN) for one in said]
@@ -189,7 +189,7 @@ class Training:
     def _alike(
         self, entry: Entry, own: np.ndarray, original: Entry, other: np.ndarray
     ) -> float | None:
-        """The shared runs of two texts where these make the one a near copy of the other."""
+        """The similarity of two texts if one is a near copy of the other, else None."""
         shorter = min(len(own), len(other))
         if shorter < SHORTEST - RUN + 1:
             return None
@@ -204,11 +204,11 @@ class Training:
         if not near:
             near = rare is not None and min(len(own), len(other)) >= FEW and rare >= ALIKE_BY_RARE
         elif shorter < LONG and rare is not None and entry.edition != (original.edition or None):
-            near = rare >= ALIKE  # short texts of one form have their phrases in common
+            near = rare >= ALIKE  # short texts of one form share common phrases
         return share if near else None
 
     def _near(self, sketches: np.ndarray) -> list[list[int]]:
-        """For each sketch the numbers of texts that share most bands with it."""
+        """For each sketch, the numbers of the texts that share the most bands with it."""
         if not self._places:
             return [[] for _ in sketches]
         found: list[dict[int, int]] = [defaultdict(int) for _ in sketches]
@@ -228,14 +228,14 @@ def _shared(own: np.ndarray, other: np.ndarray, of: int | None = None) -> float:
 
 
 def sketch(numbers: np.ndarray) -> np.ndarray:
-    """The MinHash of runs of words: HASHES numbers (uint32), equal as often as the runs are."""
+    """The MinHash of n-grams: HASHES numbers (uint32), equal as often as the n-grams are."""
     one = _NOTHING.copy()
     one.update_batch((numbers >> np.uint64(32)).tolist())
     return np.asarray(one.hashvalues, np.uint32)
 
 
 def _bands(sketches: np.ndarray) -> Iterator[np.ndarray]:
-    """Of each sketch one number (uint64) a band."""
+    """One number (uint64) per band of each sketch."""
     for first in range(0, HASHES - ROWS + 1, ROWS):
         total = np.zeros(len(sketches), np.uint64)
         for row in range(first, first + ROWS):
@@ -244,7 +244,7 @@ def _bands(sketches: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _keys(sketches: list[np.ndarray]) -> bytes:
-    """What bands are made of, text by text."""
+    """The rows of the bands as bytes, text by text."""
     return np.stack([*_bands(np.array(sketches))], axis=1).tobytes() if sketches else b""
 
 

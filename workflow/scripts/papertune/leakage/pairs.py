@@ -1,4 +1,4 @@
-"""What synthesis and tables ask about the training side: who left a split, which pairs train."""
+"""Queries about the training side: documents removed from a split, and training pairs."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -11,17 +11,17 @@ File = str | Path
 
 
 def left_out(path: File | None) -> frozenset[str]:
-    """The ids of the documents that left a split."""
+    """The ids of the documents removed from a split."""
     return frozenset(one.key for one in read_records(path, Rejection)) if path else frozenset()
 
 
 class TrainedPairs:
-    """The pairs that models are trained with, to ask whether another is one of them.
+    """The training pairs of models, for testing whether a pair is one of them.
 
     Args:
-        datasets: Their files.
+        datasets: Files of the training pairs.
         reading: Every model is trained with the text that a question is about. The same question
-            and answer about another text is then another pair: the answer has to be found anew.
+            and answer about another text is then a different pair: the answer must be found anew.
     """
 
     def __init__(self, datasets: Collection[File], *, reading: bool) -> None:
@@ -37,11 +37,11 @@ class TrainedPairs:
         return pair_key(question, answer, context if self._reading else "")
 
     def count(self, dataset: File) -> tuple[int, int]:
-        """How many pairs of a file are among them, and how many it has."""
+        """How many pairs of a file are training pairs, and how many it has."""
         known = [self._key(*row) in self._keys for row in _texts(dataset)]
         return sum(known), len(known)
 
 
 def _texts(dataset: File) -> Iterator[tuple[str, str, str]]:
-    """Question, answer and context of each pair; no more than a group of them is in memory."""
+    """Question, answer and context of each pair; one row group is in memory at a time."""
     return ((pair.question, pair.answer, pair.context) for pair in read_pairs(dataset))

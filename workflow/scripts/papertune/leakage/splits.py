@@ -1,4 +1,4 @@
-"""Splits that are really apart: what stands on the training side leaves validation or testing."""
+"""Keep splits disjoint: training texts are removed from validation and test sets."""
 
 import logging
 from collections import Counter
@@ -25,18 +25,18 @@ def keep_apart(
     corpora: Iterable[File],
     output: File,
 ) -> list[Copy]:
-    """Find the documents of a split that stand on the training side, as they are or nearly so.
+    """Find documents of a split that also occur on the training side, exactly or nearly.
 
     Args:
-        documents: Files of documents, the split's among them.
-        mine: Which documents are the split's.
-        training: Files of documents, those of the training side among them.
-        theirs: Which documents are of the training side.
-        corpora: Files of texts that a base is pre-trained on.
-        output: Rejection(stage ``split``) of each document that has to leave.
+        documents: Files of documents, including the split's.
+        mine: Selects the documents of the split.
+        training: Files of documents, including those of the training side.
+        theirs: Selects the documents of the training side.
+        corpora: Files of texts for pre-training a base.
+        output: File of a Rejection (stage ``split``) for each document to remove.
 
     Returns:
-        What was found.
+        The copies that were found.
     """
     side, seen, found = Training(training_side(training, theirs, corpora)), set[str](), []
     for copy in side.copies(_once(of_splits(documents, [mine]), seen)):
@@ -46,7 +46,9 @@ def keep_apart(
     write_records(output, map(rejection, found))
     reasons = Counter(copy.reason for copy in found)
     said = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
-    log.info("%s: %d of %d documents leave: %s", mine.split, len(found), len(seen), said or "none")
+    log.info(
+        "%s: %d of %d documents removed: %s", mine.split, len(found), len(seen), said or "none"
+    )
     return found
 
 
@@ -58,7 +60,7 @@ def _once(texts: Iterable[tuple[Place, Entry]], seen: set[str]) -> Iterator[Entr
 
 
 def of_splits(files: Iterable[File], chosen: Sequence[SplitOf]) -> Iterator[tuple[Place, Entry]]:
-    """The documents of some splits, in files of documents."""
+    """The documents of some splits, read from files of documents."""
     for path in map(Path, files):
         for place, entry in entries(path):
             if any(one(entry) for one in chosen):
@@ -68,22 +70,22 @@ def of_splits(files: Iterable[File], chosen: Sequence[SplitOf]) -> Iterator[tupl
 def training_side(
     training: Iterable[File], theirs: Sequence[SplitOf], corpora: Iterable[File]
 ) -> Iterator[tuple[Place, Entry]]:
-    """The documents of the training side, then the texts that a base is pre-trained on."""
+    """The documents of the training side, then the texts for pre-training a base."""
     texts = (entries(Path(path)) for path in corpora)
     return chain(of_splits(training, theirs), chain.from_iterable(texts))
 
 
 def rejection(copy: Copy) -> Rejection:
-    """What the counts and the tables have of a copy."""
+    """The rejection of a copy, for counts and tables."""
     like = "" if copy.share is None else f": {copy.share:.0%} of their runs of words are the same"
-    detail = f"{copy.entry.named} stands on the training side as {copy.original.named}{like}"
+    detail = f"{copy.entry.named} is on the training side as {copy.original.named}{like}"
     return Rejection(
         "split", copy.entry.id, copy.reason, ". ".join(filter(None, (detail, moved(copy))))
     )
 
 
 def moved(copy: Copy) -> str:
-    """What to do about a document that is listed in two years, in words; empty for others."""
+    """Advice for a document that is listed in two years; empty for other copies."""
     trains, tests, title = copy.original.year, copy.entry.year, copy.entry.title
     if copy.original.id != copy.entry.id or trains == tests:
         return ""

@@ -1,4 +1,4 @@
-"""Documents that test and are suspicious: shared 13-grams, near neighbours of training texts."""
+"""Suspect test documents: shared 13-grams, or near neighbours of training texts."""
 
 import logging
 from collections import Counter
@@ -16,9 +16,9 @@ from papertune.study.splits import SplitOf
 
 log = logging.getLogger("papertune")
 
-GRAM = 13  # words, as Brown et al. 2020 (GPT-3, appendix C) take them,
-COMMON = 10  # and as there, what more training texts share is a phrase
-NEIGHBOUR = 0.9  # cosine; of abstracts in one field few are as near
+GRAM = 13  # words, as in Brown et al. 2020 (GPT-3, appendix C);
+COMMON = 10  # as there, an n-gram in more training texts counts as a phrase
+NEIGHBOUR = 0.9  # cosine; few abstracts of one field are this close
 
 
 def find_suspects(
@@ -32,13 +32,13 @@ def find_suspects(
     output: File,
     embeddings: Callable[[], Embeddings] | None = None,
 ) -> list[Suspect]:
-    """Find what is suspicious of the documents that stay in a split, by ``Suspect`` records.
+    """Find suspects among the documents that stay in a split, and write ``Suspect`` records.
 
     Args:
-        taken_out: Ids of those that left it.
-        embeddings: Opens what neighbours are found by; none are looked for without.
+        taken_out: Ids of the removed documents.
+        embeddings: Opens the embedder; without it, no neighbours are searched.
 
-    The rest is as of :func:`papertune.leakage.splits.keep_apart`.
+    The other arguments are those of :func:`papertune.leakage.splits.keep_apart`.
     """
     own = {e.id: e for _, e in of_splits(documents, [mine]) if e.id not in taken_out}
     found = list(_by_grams(list(own.values()), training_side(training, theirs, corpora)))
@@ -46,7 +46,7 @@ def find_suspects(
         found += _by_neighbours(list(own.values()), of_splits(training, theirs), embeddings())
     found.sort(key=lambda one: (one.document, one.reason))
     write_records(output, found)
-    log.info("%d documents are suspicious and stay", len({one.document for one in found}))
+    log.info("%d documents are suspects and stay", len({one.document for one in found}))
     return found
 
 
@@ -77,7 +77,7 @@ def _grams(text: str) -> np.ndarray:
 
 
 def _places(wanted: np.ndarray, grams: np.ndarray) -> np.ndarray:
-    """Where those of the grams that are wanted stand among these; both are sorted."""
+    """Indices in ``wanted`` of the grams that occur in it; both are sorted."""
     places = np.searchsorted(wanted, grams)
     inside = places < len(wanted)
     return places[inside][wanted[places[inside]] == grams[inside]]
@@ -86,11 +86,11 @@ def _places(wanted: np.ndarray, grams: np.ndarray) -> np.ndarray:
 def _by_neighbours(
     own: list[Entry], side: Iterable[tuple[Place, Entry]], embeddings: Embeddings
 ) -> Iterator[Suspect]:
-    """The nearest training text of each, where it is near, in products of matrices."""
+    """The nearest training text of each document, if it is near, by matrix products."""
     mine = np.concatenate([_vectors(some, embeddings) for some in blocks(own)])
     best, nearest = np.zeros(len(own)), list(own)
     for others in blocks(entry for _, entry in side):
-        # what only rounding tells apart is equally near, and the first of these is named
+        # cosines that differ by rounding only are equal, and the first of these texts is named
         cosines = np.round(mine @ _vectors(others, embeddings).T, 6)
         first = cosines.argmax(axis=1)
         for place in np.flatnonzero(cosines.max(axis=1) > best):

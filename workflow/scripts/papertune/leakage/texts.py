@@ -1,4 +1,4 @@
-"""Texts as they are compared: words in one spelling, and runs of words as numbers."""
+"""Normalize texts for comparison: words in one spelling, and word n-grams as numbers."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from papertune.collect.texts.text import clean
 from papertune.collect.texts.titles import normalised
 from papertune.sentences import composed
 
-# scripts without blanks between words: Thai to Burmese, Khmer, kana, Chinese characters
+# scripts without spaces between words: Thai to Burmese, Khmer, kana, Chinese characters
 _UNSPACED = re.compile("[\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _SYMBOL = re.compile(r"\\(?!(?:log|ln|exp|min|max|sup|inf|sin|cos|tan|det|dim|Pr)\b)([A-Za-z]{2,})")
 _GREEK = frozenset(
@@ -24,13 +24,13 @@ _GREEK = frozenset(
 _SINGLE = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 _QUOTES = str.maketrans(dict.fromkeys("‘’‚‛′`", "'") | dict.fromkeys("“”„‟″«»", '"'))
 _DASHES = re.compile("[\u2010-\u2015\u2212]")
-FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, with its bits well spread: 2^64 / golden ratio
+FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, with well spread bits: 2^64 / golden ratio
 
 
 def words(text: str) -> list[str]:
     """The words of a text in lower case, without markup, LaTeX, accents and punctuation.
 
-    Where a script has no blanks between words, each of its characters is one.
+    In scripts without spaces between words, each character counts as a word.
     """
     if "\\" in text:
         text = _SYMBOL.sub(_symbol, re.sub(r"\\(var)(?=[a-z])", r"\\", text))
@@ -38,10 +38,10 @@ def words(text: str) -> list[str]:
 
 
 def runs(said: Sequence[str], size: int) -> np.ndarray:
-    """The runs of ``size`` neighbouring words as numbers (uint64), each once, in order.
+    """The n-grams of ``size`` words as numbers (uint64), without duplicates, sorted.
 
-    Single letters and digits are left out: formulas have them, spelled in many ways. Fewer words
-    than ``size`` are one run, and no words are none.
+    Single letters and digits are left out: formulas spell them in many ways. Fewer words than
+    ``size`` give one n-gram, and no words give none.
     """
     numbers = np.array([_number(word) for word in said if word not in _SINGLE], np.uint64)
     size = min(size, len(numbers))
@@ -52,15 +52,15 @@ def runs(said: Sequence[str], size: int) -> np.ndarray:
 
 
 def pair_key(question: str, answer: str, context: str = "") -> bytes:
-    """What two equal pairs have in common, whatever their letters' case, quotes, dashes and blanks.
+    """The key of a pair, which ignores letter case, quotes, dashes and white space.
 
-    Signs stay: ``C`` is not ``C++``, nor ``-5`` the same as ``5``. A context is its words.
+    Signs are kept: ``C`` is not ``C++``, and ``-5`` is not ``5``. A context counts by its words.
     """
     said = "\0".join((_plain(question), _plain(answer), _context(context)))
     return blake2b(said.encode(), digest_size=16).digest()
 
 
-@lru_cache(maxsize=64)  # the pairs about a text stand together
+@lru_cache(maxsize=64)  # pairs about a text are adjacent
 def _context(text: str) -> str:
     return " ".join(words(text))
 
@@ -71,7 +71,7 @@ def _plain(text: str) -> str:
 
 
 def _symbol(command: re.Match[str]) -> str:
-    """A command that stands for a sign or a style says nothing; a Greek letter is its name."""
+    """Replace a LaTeX command: Greek letters by their names, signs and styles by nothing."""
     return command[0] if command[1].lower() in _GREEK else " "
 
 

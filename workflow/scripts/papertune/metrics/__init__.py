@@ -1,4 +1,4 @@
-"""The metrics: what each one measures, and the parts from which a cell of the matrix is made."""
+"""The metrics: what each one measures, and the parts from which matrix cells are computed."""
 
 from papertune.metrics import (
     form,

@@ -1,4 +1,4 @@
-"""What can be said of an answer without its meaning: its length, its end, its exact words."""
+"""Metrics of form: an answer's length, its end, and its exact words and numbers."""
 
 import math
 import re
@@ -17,18 +17,18 @@ from papertune.sentences import SPACELESS, sentences
 IN_FORM = "_in_form"
 LENGTH, CONTAINS, NUMBERS = "length_ratio", "contains_reference", "numbers_right"
 
-# a character of a script without blanks between words, or a word or number with its point
+# a character of a script without spaces between words, or a word, or a number with its point
 _TOKEN = regex.compile(
     rf"[{SPACELESS}]\p{{M}}*+|(?:(?![{SPACELESS}])[\w\p{{M}}])++(?:[.,]\d++)*+", regex.V1
 )
-_AFTER = re.compile(r"[^\w\s(\[{“‘«]*")  # what belongs to the token before it: % and full stops
+_AFTER = re.compile(r"[^\w\s(\[{“‘«]*")  # signs that belong to the token before: % and full stops
 _LINE = re.compile(r"\S[^\n]*")
 
 
 @metric("Cut at the limit", higher_is_better=False, of_text=False, needs_reference=False)
 def cut_at_limit(answer: Answer, _: Embeddings | None) -> Parts:
-    """Share of answers that were cut at the limit of tokens (answering.max_new_tokens): the model
-    had not ended them. One whose end token is the last that fits is not cut.
+    """Share of answers that were cut at the token limit (answering.max_new_tokens): the model had
+    not ended them. An answer whose end token is the last that fits is not cut.
     """
     return (float(answer.truncated),)
 
@@ -49,9 +49,9 @@ def _ratio(sums: np.ndarray) -> np.ndarray:
     of_text=False,
 )
 def length_ratio(answer: Answer, _: Embeddings | None) -> Parts:
-    """Length of the answers against that of the references: all tokens of the answers by all of
-    the references, so that short references do not outweigh long ones. A token is a word or
-    number, in scripts without blanks a character. Neither more nor less is better.
+    """Length of the answers relative to the references: all tokens of the answers divided by all
+    tokens of the references, so that short references do not outweigh long ones. A token is a word
+    or number, in scripts without spaces a character. Neither more nor less is better.
     """
     return (float(len(tokens(answer.text))), float(len(tokens(answer.reference))))
 
@@ -59,7 +59,7 @@ def length_ratio(answer: Answer, _: Embeddings | None) -> Parts:
 @metric("Reference contained")
 def contains_reference(answer: Answer, _: Embeddings | None) -> Parts | None:
     """Share of answers that contain the reference, whatever else they say: all its words and
-    numbers in a row, whole ("5" is not in "15"), as exact match has them. Not defined where
+    numbers in sequence, whole ("5" is not in "15"), normalized as for exact match. Not defined if
     the reference has neither words nor numbers.
     """
     said, wanted = normal((answer.text, answer.reference))
@@ -70,12 +70,12 @@ def contains_reference(answer: Answer, _: Embeddings | None) -> Parts | None:
 
 @metric("Numbers right")
 def numbers_right(answer: Answer, _: Embeddings | None) -> Parts | None:
-    """Share of answers that give every number of the reference with its unit, but for those that
-    the question gives away, whatever else they say; only of questions whose reference has a
-    number in digits (not one within a name, such as GPT-4). 5 % is 0.05 and 5 ms is 0.005 s, but
-    not 5 s; 1,234 is 1234; of a range both ends count, of a date, a size (4 x 4) and a part (5
-    of 10) all numbers together. A number without a unit in the reference, or with one that is
-    not known, may have any in the answer but per cent.
+    """Share of answers that give every number of the reference with its unit, except those stated
+    in the question, whatever else they say; only for questions whose reference has a number in
+    digits (not one within a name, such as GPT-4). 5 % is 0.05 and 5 ms is 0.005 s, but not 5 s;
+    1,234 is 1234. Both ends of a range count; a date, a size (4 x 4) and a part (5 of 10) count as
+    a whole. A number with no unit, or an unknown one, in the reference may have any unit but per
+    cent in the answer.
     """
     right = same_numbers(answer.reference, answer.text, answer.question)
     return None if right is None else (float(right),)
@@ -86,26 +86,26 @@ COMPANIONS = ("cut_at_limit", LENGTH, CONTAINS, NUMBERS)
 
 
 def in_form_name(name: str) -> str | None:
-    """The name of a metric's version in the form of the reference, None where that has no sense."""
+    """The name of a metric's version "in form", None if it has none."""
     own, at, embedder = name.partition("@")
     inside = f"{own}{IN_FORM}"
     return f"{inside}{at}{embedder}" if inside in METRICS else None
 
 
 def companions(name: str) -> list[str]:
-    """A metric that a study is judged by, and what is always scored and shown beside it."""
+    """The comparison's metric, and the metrics that are always shown beside it."""
     inside = in_form_name(name)
     form = [*([inside] if inside else []), *well_formed(name)]
     return list(dict.fromkeys([name, *form, *COMPANIONS]))
 
 
 def well_formed(name: str) -> tuple[str, ...]:
-    """What is shown beside a metric of programs that pass; nothing beside others."""
+    """Metrics shown beside a metric of passing programs; empty for others."""
     return WELL_FORMED if metric_named(name).runs else ()
 
 
 def enter_in_form() -> None:
-    """Give each metric of what an answer says its version in the form of the reference."""
+    """Add to each metric of an answer's text its version "in form"."""
     for name, one in list(METRICS.items()):
         if one.of_text:
             own, at, how = name.partition("@")
@@ -113,7 +113,7 @@ def enter_in_form() -> None:
 
 
 def in_form(judged: Metric) -> Metric:
-    """A metric of what is left of an answer after :func:`cut_to_form`."""
+    """A metric applied to answers after :func:`cut_to_form`."""
 
     def cut(answer: Answer) -> Answer:
         return replace(answer, text=cut_to_form(answer.text, answer.reference))
@@ -122,9 +122,9 @@ def in_form(judged: Metric) -> Metric:
     return replace(
         judged,
         label=f"{judged.label}, in form",
-        description=f"{judged.label} of answers cut to the form of the reference, those of the "
-        "baseline as well: to as many lines, then sentences, then tokens as the reference has. So "
-        "nothing is gained by stopping in time; shorter answers stay as they are.",
+        description=f"{judged.label} of answers cut to the form of the reference, including the "
+        "baseline's: to as many lines, then sentences, then tokens as the reference has. So "
+        "nothing is gained by stopping in time; shorter answers stay unchanged.",
         measure=lambda answer, embeddings: judged.measure(cut(answer), embeddings),
         texts=(lambda answer: texts(cut(answer))) if texts else None,
     )
@@ -133,8 +133,8 @@ def in_form(judged: Metric) -> Metric:
 def cut_to_form(text: str, reference: str) -> str:
     """An answer cut to as many lines, then sentences, then tokens as the reference has.
 
-    Lines that end in a colon (``Answer:``) do not count. What has no more of any than the
-    reference comes back unchanged.
+    Lines that end in a colon (``Answer:``) do not count. An answer with no more of each than the
+    reference is returned unchanged.
     """
     for ends in (_line_ends, _sentence_ends, _token_ends):
         most, places = len(ends(reference)), ends(text)
@@ -144,7 +144,7 @@ def cut_to_form(text: str, reference: str) -> str:
 
 
 def tokens(text: str) -> list[str]:
-    """The words and numbers of a text; in scripts without blanks its characters."""
+    """The words and numbers of a text; in scripts without spaces, its characters."""
     return _TOKEN.findall(text)
 
 
@@ -154,7 +154,7 @@ def _line_ends(text: str) -> list[int]:
 
 
 def _sentence_ends(text: str) -> list[int]:
-    # a sentence's white space was collapsed, but its other characters are there
+    # a sentence's white space is collapsed, its other characters are unchanged
     counts = accumulate(sum(not c.isspace() for c in one) for one in sentences(text))
     places = [place for place, c in enumerate(text, start=1) if not c.isspace()]
     return [places[count - 1] for count in counts]

@@ -1,7 +1,7 @@
-"""How likely a model holds the reference answer: per token, and per character or byte.
+"""Likelihood of the reference answer under a model: per token, character or byte.
 
-Models with other tokenizers are comparable by the latter only. Of a reference whose end the context
-had no room for, the beginning that was read counts.
+Models with different tokenizers are comparable per character or byte only. If a reference did not
+fit into the context, the part that was read counts.
 """
 
 import math
@@ -12,18 +12,18 @@ import numpy as np
 from papertune.metrics.metric import Embeddings, Parts, metric
 from papertune.records import Answer
 
-# not of the answer, and the same scale for all that exp makes of it
+# not a metric of the answer's text; the same settings for all metrics based on exp
 LIKELIHOOD: dict[str, Any] = {"higher_is_better": False, "digits": 2, "of_text": False}
 
 
 def combine_perplexity(sums: np.ndarray) -> np.ndarray:
-    """exp(nats per token) of sums of shape (..., 2)."""
+    """exp(nats per token), from sums of shape (..., 2)."""
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         return np.exp(sums[..., 0] / sums[..., 1])
 
 
 def combine_bits(sums: np.ndarray) -> np.ndarray:
-    """Bits per byte of sums of shape (..., 2)."""
+    """Bits per byte, from sums of shape (..., 2)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return sums[..., 0] / sums[..., 1] / math.log(2)
 
@@ -55,7 +55,7 @@ def perplexity(answer: Answer, _: Embeddings | None) -> Parts | None:
 )
 def character_perplexity(answer: Answer, _: Embeddings | None) -> Parts | None:
     """How surprised the model is by the reference answer: exp of the mean negative log-likelihood
-    per character, whatever its tokens are, so that a model of characters and one of words can be
+    per character, whatever the tokens are, so that models with different tokenizers can be
     compared.
     """
     read = _read(answer)
@@ -71,13 +71,13 @@ def character_perplexity(answer: Answer, _: Embeddings | None) -> Parts | None:
     **LIKELIHOOD,
 )
 def bits_per_byte(answer: Answer, _: Embeddings | None) -> Parts | None:
-    """Bits that the model would need for each byte (UTF-8) of the reference answer; comparable
-    between models with other tokenizers, and between scripts.
+    """Bits that the model needs per byte (UTF-8) of the reference answer; comparable between models
+    with different tokenizers, and between scripts.
     """
     read = _read(answer).encode("utf-8", "replace")
     return (answer.reference_nll, float(len(read))) if read else None
 
 
 def _read(answer: Answer) -> str:
-    """What of the reference the likelihood is of."""
+    """The part of the reference that the likelihood covers."""
     return answer.reference[: answer.reference_read] if answer.reference_tokens else ""

@@ -1,9 +1,9 @@
-"""What a metric is, and where one is found by its name.
+"""The definition of a metric, and the registry of metrics by name.
 
-A metric turns one answer into *parts*, numbers that are added up over answers; ``combine`` turns
+A metric turns one answer into *parts*, numbers that are summed over answers; ``combine`` turns
 sums of parts into the value of a cell. For a plain mean the parts are the value and 1. Perplexity
-adds up negative log-likelihoods and tokens, corpus BLEU adds up matching n-grams: so both are
-right for a cell and for every part of it, which a mean of per-answer values would not be.
+sums negative log-likelihoods and tokens, corpus BLEU sums matching n-grams: so both are exact
+for a cell and for every subset of it, which a mean of per-answer values would not be.
 """
 
 from collections.abc import Callable
@@ -21,14 +21,14 @@ class Embeddings(Protocol):
     """Sentence embeddings of answers and references."""
 
     def cosine(self, first: str, second: str) -> float:
-        """How close two texts are in meaning, from -1 to 1."""
+        """Similarity of two texts in meaning, from -1 to 1."""
 
     def unread(self, text: str) -> float:
         """Share of a text's pieces that the embedder does not know, 0 to 1."""
 
 
-# the parts of one answer, None where the metric is not defined for it; beside the answer stands what it
-# is measured by: embeddings, or what became of programs
+# the parts of one answer, None if the metric is not defined for it; the second argument is what the
+# metric needs: embeddings, or outcomes of programs
 Measure = Callable[[Answer, Any], Parts | None]
 
 
@@ -36,28 +36,27 @@ Measure = Callable[[Answer, Any], Parts | None]
 class Metric:
     """One way to judge answers."""
 
-    label: str  # how people call it
+    label: str  # name for people
     description: str  # what it measures and how, for the report
     measure: Measure
     parts: tuple[str, ...] = ()  # names of the parts; none for a plain mean
     # sums of parts, shape (..., parts), to values, shape (...)
     combine: Callable[[np.ndarray], np.ndarray] | None = None
     unit: str = "0 to 1"  # range or unit of a cell's value
-    bounds: tuple[float, float] = (0.0, 1.0)  # that no value of a cell, nor its interval, is beyond
+    bounds: tuple[float, float] = (0.0, 1.0)  # limits of a cell's value and of its interval
     higher_is_better: bool | None = True  # None: neither is
     digits: int = 3  # after the point, in tables
-    needs_reference: bool = True  # says nothing of an answer to a probe that has none
-    by_people: bool = False  # nothing that an experiment can ask for
-    of_text: bool = True  # judges what an answer says: an answer cut to another form can be asked
-    # what it compares in meaning: texts that must be embedded before an answer is measured
+    needs_reference: bool = True  # not defined for a probe without a reference
+    by_people: bool = False  # by raters: an experiment cannot request it
+    of_text: bool = True  # judges an answer's text, so it also applies to a shortened answer
     texts: Callable[[Answer], tuple[str, ...]] | None = None
     runs: bool = False  # answers are programs that must be run before they are measured
-    embedder: str = ""  # the experiment's name of what embeds them; empty for its first one
-    signature: Callable[[], str] | None = None  # how a library says what exactly was computed
+    embedder: str = ""  # the experiment's name of the embedder; empty for its first one
+    signature: Callable[[], str] | None = None  # a library's description of its exact computation
 
     @property
     def in_words(self) -> str:
-        """The label within a sentence: names such as BLEU or F1 keep their letters."""
+        """The label within a sentence: names such as BLEU or F1 keep their capitals."""
         return self.label if any(map(str.isupper, self.label[1:])) else self.label.lower()
 
     @property
@@ -72,7 +71,7 @@ class Metric:
         return parts[0] if self.combine is None else float(self.combine(np.array(parts)))
 
     def of_cell(self, sums: np.ndarray) -> np.ndarray:
-        """The value of a cell from sums of parts, shape (..., parts); mean metrics: (sum, count)."""
+        """The value of a cell from sums of parts, shape (..., parts); for a mean, (sum, count)."""
         if self.combine is not None:
             return self.combine(sums)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -83,7 +82,7 @@ METRICS: dict[str, Metric] = {}
 
 
 def metric(label: str, **more: Any) -> Callable[[Measure], Measure]:
-    """Make a function that measures an answer a metric; its docstring is the description."""
+    """Register a function that measures an answer as a metric; its docstring is the description."""
 
     def enter(measure: Measure) -> Measure:
         description = " ".join((measure.__doc__ or "").split())
@@ -94,9 +93,9 @@ def metric(label: str, **more: Any) -> Callable[[Measure], Measure]:
 
 
 def metric_named(name: str) -> Metric:
-    """The metric of a name; raises KeyError where there is none.
+    """Look up a metric by name; raises KeyError if there is none.
 
-    ``similarity@NAME`` is the similarity that the embedder NAME of the experiment sees.
+    ``similarity@NAME`` is the similarity by the experiment's embedder NAME.
     """
     own, at, embedder = name.partition("@")
     if name in METRICS or not at or not METRICS[own].texts:
@@ -109,7 +108,7 @@ def metric_named(name: str) -> Metric:
 
 
 def describe(name: str) -> str:
-    """A metric's description for the report, with its library's signature where there is one."""
+    """A metric's description for the report, with its library's signature if there is one."""
     chosen = metric_named(name)
     signed = f" Signature: {chosen.signature()}." if chosen.signature else ""
     return chosen.description + signed

@@ -1,4 +1,4 @@
-"""What of an answer counts when it is compared: one form for prose, one for numbers, one for code.
+"""Normalization of answers for comparison: one form for prose, one for numbers, one for code.
 
 Everything here takes time linear in the text.
 """
@@ -13,8 +13,8 @@ from papertune.metrics.numerals import ALONE, QUANTITY, even, is_cased, number, 
 
 Normalisation = Literal["auto", "prose", "numbers", "code"]
 
-# what prose does without is dropped, after what it keeps: numbers with their sign and point,
-# C++, C#, A+, .NET, what stands between operands
+# signs that prose drops, after what it keeps: numbers with their sign and point, C++, C#, A+,
+# .NET, signs between operands
 _PIECE = regex.compile(
     rf"{QUANTITY}|(?P<apart>{CLUSTER})"
     r"|(?P<kept>(?<=\w)(?:\+\+|[+#]++(?![\w(]))|(?<![^\s(])\.(?=\p{L})|(?<![^\s(])(?:--(?=\p{L})|-(?=\p{L}(?!\w)))|(?<=\w)[*^](?=[\w(-]))"
@@ -23,7 +23,7 @@ _PIECE = regex.compile(
     r"|(?P<dropped>[\p{P}$+<=>^`|~])"
 )
 _ARTICLES = {"a", "an", "the"}
-# before a value, of which 1.50 is 1.5; else it may be a version or a section, and is not
+# precedes a value, where 1.50 equals 1.5; elsewhere it may be a version or a section number
 _BEFORE = regex.compile(r"(?:^|[=~≈<>]|\b(?:is|was|are|were|be|of|by|than|about|at)) $")
 
 
@@ -52,19 +52,19 @@ def _pieces(text: str, exact: bool) -> Iterator[str]:
 def _words(text: str, *, exact: bool, articles: bool) -> list[str]:
     words = "".join(_pieces(text, exact)).split()
     kept = words if articles else [word for word in words if word not in _ARTICLES]
-    # nothing but articles (a choice, say) or signs is not nothing
+    # a text of articles (as a multiple-choice answer) or signs only keeps them
     return kept or words or folded(text).split()
 
 
 def prose(text: str, *, articles: bool = False) -> list[str]:
     """Words as in SQuAD (Rajpurkar et al. 2016: no case, no punctuation, no articles) in every
-    script, that keep what tells them apart: −5 and 5, 1.5 and 15, 5 mW and 5 MW, C++ and C.
+    script, keeping meaningful signs: −5 and 5, 1.5 and 15, 5 mW and 5 MW, C++ and C differ.
     """
     return _words(plain(text), exact=False, articles=articles)
 
 
 def numbers(text: str) -> list[str]:
-    """:func:`prose` with each number in its one form, see :func:`number`, before its unit."""
+    """:func:`prose` with each number in its canonical form, see :func:`number`, before its unit."""
     return _words(even(text), exact=True, articles=False)
 
 
@@ -96,8 +96,8 @@ _TWO_WORDS = regex.compile(
 
 
 def is_code(text: str) -> bool:
-    """Whether a text is written as code: fenced, with statements, or a formula with no two words
-    of prose beside each other. Of a long text its beginning says so.
+    """Whether a text is code: fenced, with statements, or a formula without two adjacent words of
+    prose. A long text is judged by its beginning.
     """
     text = plain(text[:2000])
     lines = text.splitlines()
@@ -107,8 +107,8 @@ def is_code(text: str) -> bool:
 
 
 def code(text: str) -> list[str]:
-    """The tokens of code, case and signs kept, and where a block begins (⇥) and ends (⇤); blanks
-    between tokens, empty lines, a fence and the width of the indentation count for nothing.
+    """The tokens of code, case and signs kept, with marks for a block's begin (⇥) and end (⇤);
+    spaces between tokens, empty lines, fences and the width of indentation are ignored.
     """
     text = plain(text)
     if fenced := _FENCE.match(text):
@@ -125,16 +125,16 @@ def code(text: str) -> list[str]:
             found += ["⇥"] if columns else []
             columns.append(column)
         found += _TOKEN.findall(line)
-    # the end of the sentence that the code was given in
+    # the end of the sentence that contained the code
     return found[:-1] if len(lines) == 1 and len(found) > 1 and found[-1] == "." else found
 
 
-# ---- the one that is meant --------------------------------------------------
+# ---- the form that applies --------------------------------------------------
 
 
 def form_of(reference: str) -> Literal["prose", "numbers", "code"]:
-    """In what form answers are compared with a reference: it is a number or quantity, code, or
-    prose.
+    """The form in which answers are compared with a reference, by the reference: a number or
+    quantity, code, or prose.
     """
     alone = ALONE.fullmatch(even(reference))
     if alone and (not alone["unit"] or unit_named(alone["unit"])):
@@ -143,7 +143,7 @@ def form_of(reference: str) -> Literal["prose", "numbers", "code"]:
 
 
 def normal(texts: tuple[str, str], form: Normalisation = "auto") -> tuple[list[str], list[str]]:
-    """An answer and its reference as what of them counts; ``auto`` asks :func:`form_of`."""
+    """An answer and its reference, normalized to tokens; ``auto`` uses :func:`form_of`."""
     chosen = form_of(texts[1]) if form == "auto" else form
     answer, reference = map({"prose": prose, "numbers": numbers, "code": code}[chosen], texts)
     if chosen == "prose" and _ARTICLES.issuperset(reference):

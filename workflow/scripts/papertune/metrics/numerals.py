@@ -1,4 +1,4 @@
-"""Numbers and quantities in one form, so that those that mean the same are written the same."""
+"""Canonical forms of numbers and quantities: equal values are written the same."""
 
 import regex
 
@@ -22,20 +22,20 @@ _WIDE = regex.compile(r"(?<![0-9.,]|[0-9] )[0-9]{1,3}(?: [0-9]{3})+(?! ?[0-9])")
 
 
 def unit_named(text: str) -> str:
-    """A unit in its one form ({0.001s} of ms and of milliseconds), empty where it is unknown."""
+    """A unit's canonical form ({0.001s} for ms and milliseconds), empty if it is unknown."""
     meant = units_named(text.replace("per cent", "percent").replace("^", ""))
     return f"{{{meant[0][0]:g}{meant[0][1]}}}" if meant else ""
 
 
 def is_cased(unit: str) -> bool:
-    """Whether a unit is another one in other letters, as mW and MW are."""
+    """Whether letter case distinguishes a unit, as with mW and MW."""
     forms = {unit_named(f"{one}{unit[1:]}") for one in (unit[0].lower(), unit[0].upper())}
     return len(unit) < 5 and len(forms - {""}) > 1
 
 
 def number(written: str) -> str:
-    """A number in its one form: 1,500.0 and 1.5e3 are 1500, 1,5 is 1.5, +.50 is 0.5. What is no
-    decimal number (a date, a range, a version) stays as it is.
+    """A number's canonical form: 1,500.0 and 1.5e3 become 1500, 1,5 becomes 1.5, +.50 becomes 0.5.
+    Anything but a decimal number (a date, a range, a version) stays unchanged.
     """
     sign = "-" if written.startswith("-") else ""
     text = written.lstrip("+-").lower()
@@ -71,5 +71,5 @@ def split(found: regex.Match[str]) -> tuple[str, str]:
 
 
 def even(text: str) -> str:
-    """Plain, with 1 000 as 1000 and 5 x 10^3 as 5e3."""
+    """Plain text with 1 000 as 1000 and 5 x 10^3 as 5e3."""
     return _POWER.sub("e", _WIDE.sub(lambda found: found[0].replace(" ", ""), plain(text)))

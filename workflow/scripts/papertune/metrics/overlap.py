@@ -1,4 +1,4 @@
-"""Words and sequences of words that an answer shares with the reference."""
+"""Metrics of words and word sequences that an answer shares with the reference."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -17,13 +17,13 @@ from papertune.records import Answer
 @metric("BLEU (sentence)")
 def bleu(answer: Answer, _: Embeddings | None) -> Parts:
     """Word sequences of up to four that the answer shares with the reference, per answer (NLTK,
-    Treebank tokens, smoothing method 1: 0.1 in the place of zero matches; shorter sequences for
-    answers of fewer than four tokens). In scripts without blanks between words (Chinese, Japanese,
-    Thai and the like) a character stands for a word.
+    Treebank tokens, smoothing method 1: 0.1 instead of zero matches; shorter sequences for
+    answers of fewer than four tokens). In scripts without spaces between words (Chinese, Japanese,
+    Thai and the like) a character counts as a word.
     """
-    # Papineni et al. 2002; Chen and Cherry 2014, whose method 1 leaves every other precision alone
-    # and so stays closest to unsmoothed BLEU, which is 0 for nearly every short answer. A correct
-    # one-word answer would get 0.18 if it were asked for longer sequences
+    # Papineni et al. 2002; Chen and Cherry 2014, whose method 1 leaves every other precision
+    # unchanged and so stays closest to unsmoothed BLEU, which is 0 for nearly every short answer.
+    # A correct one-word answer would get 0.18 if longer sequences were required
     from nltk.tokenize import word_tokenize
     from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
@@ -39,12 +39,12 @@ def bleu(answer: Answer, _: Embeddings | None) -> Parts:
 
 @cache
 def _sacrebleu(effective_order: bool) -> Any:
-    """Its BLEU of words as :func:`papertune.metrics.characters.spaced` sets them apart."""
+    """sacrebleu's BLEU on words separated by :func:`papertune.metrics.characters.spaced`."""
     from sacrebleu.metrics import BLEU
     from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
     class ByScript(Tokenizer13a):
-        """Of ASCII exactly 13a, which knows no other punctuation and no script without blanks."""
+        """Tokenizer 13a, extended to non-ASCII punctuation and scripts without spaces."""
 
         def signature(self) -> str:
             return "13a-by-script"
@@ -59,17 +59,17 @@ def _sacrebleu(effective_order: bool) -> Any:
 
 
 def signature() -> str:
-    """sacrebleu's account of how corpus BLEU is computed."""
+    """sacrebleu's signature of how corpus BLEU is computed."""
     bleu = _sacrebleu(effective_order=False)
-    bleu.corpus_score(["a"], [["a"]])  # the number of references is known only after a use
+    bleu.corpus_score(["a"], [["a"]])  # the number of references is known only after use
     return str(bleu.get_signature())
 
 
 def combine_bleu(sums: np.ndarray) -> np.ndarray:
-    """Corpus BLEU, 0 to 100, of summed counts of shape (..., 10).
+    """Corpus BLEU, 0 to 100, from summed counts of shape (..., 10).
 
     sacrebleu's formula with its default smoothing (``exp``: the k-th order without a match counts
-    as 1/2^k matches), for many cells at once; a test holds the two together.
+    as 1/2^k matches), for many cells at once; a test compares the two.
     """
     sums = np.asarray(sums, dtype=float)
     written, reference = sums[..., 0], sums[..., 1]
@@ -79,7 +79,7 @@ def combine_bleu(sums: np.ndarray) -> np.ndarray:
         precision = np.log(smoothed / ngrams).mean(axis=-1)
         brevity = np.minimum(0.0, 1 - reference / written)
         score = 100 * np.exp(precision + brevity)
-    # an answer too short for 4-grams in all its cell, or with no match at all, scores nothing
+    # a cell without any 4-gram, or without any match, scores 0
     return np.where((ngrams > 0).all(axis=-1) & matches.any(axis=-1), score, 0.0)
 
 
@@ -97,20 +97,20 @@ def combine_bleu(sums: np.ndarray) -> np.ndarray:
 )
 def corpus_bleu(answer: Answer, _: Embeddings | None) -> Parts:
     """BLEU over all answers of a cell at once, as sacrebleu computes it. Not the mean of sentence
-    BLEU. In scripts without blanks between words a character stands for a word, and punctuation
-    of every script stands apart (13a-by-script; of ASCII it is 13a).
+    BLEU. In scripts without spaces between words a character counts as a word, and punctuation
+    of every script is a token (13a-by-script; for ASCII it equals 13a).
     """
-    # Post 2018: lengths, matches and n-grams are what it adds up; the order changes none of them, and
-    # keeps it from warning
+    # Post 2018: it sums lengths, matches and n-grams; the order changes none of them, and avoids a
+    # warning
     counts = _sacrebleu(effective_order=True).sentence_score(answer.text, [answer.reference])
     return (counts.sys_len, counts.ref_len, *counts.counts, *counts.totals)
 
 
 def longest_common(first: list[str], second: list[str]) -> int:
-    """How many words the longest sequence has that both lists share, gaps allowed.
+    """The length of the longest common subsequence of two lists of words.
 
-    The usual table of both lengths has billions of cells for two long texts. This is a column of
-    it as the bits of one number, 0 where the sequence grows (Hyyrö 2004).
+    The usual table of both lengths has billions of cells for two long texts. Here a column of it
+    is the bits of one number, 0 where the sequence grows (Hyyrö 2004).
     """
     places: dict[str, int] = {}
     for place, word in enumerate(first):
@@ -124,9 +124,9 @@ def longest_common(first: list[str], second: list[str]) -> int:
 
 @metric("ROUGE-L")
 def rouge_l(answer: Answer, _: Embeddings | None) -> Parts:
-    """F1 of the longest sequence of words, gaps allowed, that answer and reference share
-    (no stemming, no case and punctuation; of ASCII that of rouge-score). In scripts without blanks
-    between words a character stands for a word.
+    """F1 of the longest common subsequence of words of answer and reference (no stemming, no case
+    and punctuation; for ASCII as in rouge-score). In scripts without spaces between words a
+    character counts as a word.
     """  # Lin 2004
     from rouge_score.scoring import fmeasure
 
@@ -152,8 +152,8 @@ def _exact(answer: Answer, form: Normalisation) -> Parts:
 
 @metric("Token F1")
 def token_f1(answer: Answer, _: Embeddings | None) -> Parts:
-    """F1 of the words that answer and reference share in any order, see exact match for what
-    counts of them.
+    """F1 of the words that answer and reference share in any order, normalized as for exact
+    match.
     """
     return _f1(answer, "auto")
 
@@ -161,9 +161,9 @@ def token_f1(answer: Answer, _: Embeddings | None) -> Parts:
 @metric("Exact match")
 def exact_match(answer: Answer, _: Embeddings | None) -> Parts:
     """Share of answers that equal the reference. Prose is compared as in SQuAD, without case,
-    punctuation and articles, but with what tells it apart (−5 and 5, 1.5 and 15, C++ and C);
-    numbers by value and unit, where the reference is one (1.50 = 1.5, 1,500 = 1500); code by its
-    tokens with their case, where the reference reads as code. Quotes, dashes, composed letters
+    punctuation and articles, but with meaningful signs (−5 and 5, 1.5 and 15, C++ and C differ);
+    numbers by value and unit, if the reference is one (1.50 = 1.5, 1,500 = 1500); code by its
+    tokens with their case, if the reference is code. Quotes, dashes, composed letters
     and full-width digits are equal to their plain forms.
     """
     return _exact(answer, "auto")
@@ -172,12 +172,12 @@ def exact_match(answer: Answer, _: Embeddings | None) -> Parts:
 def _only(
     name: str, form: Normalisation, measure: Callable[[Answer, Normalisation], Parts]
 ) -> None:
-    """Enter ``token_f1@code`` and the like: every answer as prose, numbers or code."""
+    """Register ``token_f1@code`` and the like: every answer as prose, numbers or code."""
     label = METRICS[name].label
     METRICS[f"{name}@{form}"] = replace(
         METRICS[name],
         label=f"{label} ({form})",
-        description=f"{label} where every answer and reference is read as {form}.",
+        description=f"{label} with every answer and reference read as {form}.",
         measure=lambda answer, _: measure(answer, form),
     )
 

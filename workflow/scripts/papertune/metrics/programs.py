@@ -1,6 +1,6 @@
-"""Answers that are programs: whether they pass their tests, and whether they are well formed.
+"""Metrics of answers that are programs: whether they pass their tests, and are well formed.
 
-The two are told apart because training can better the one and harm the other.
+The two are separate because training can improve one and harm the other.
 """
 
 import math
@@ -16,29 +16,29 @@ PASSING = {f"pass@{k}": k for k in (1, 10, 100)}
 
 
 class Outcomes(Protocol):
-    """What became of programs that were run."""
+    """The outcomes of programs that were run."""
 
     def passed(self, answer: Answer) -> list[bool] | None:
-        """Of each sample whether it passed; ``None`` where that cannot be told."""
+        """Whether each sample passed; ``None`` if that cannot be determined."""
 
 
 def samples_of(answer: Answer) -> list[str]:
-    """All answers that were drawn."""
+    """All sampled answers."""
     return answer.samples or [answer.text]
 
 
 def problem_of(answer: Answer) -> Problem:
-    """What the answer is to."""
+    """The problem that the answer solves."""
     return Problem(answer.question, answer.check, answer.entry_point)
 
 
 def pass_at_k(n: int, passed: int, k: int) -> float:
-    """The chance that of k samples one passes, where of n drawn ones so many did.
+    """The probability that at least one of k samples passes, given ``passed`` of n drawn.
 
     The unbiased estimate 1 − C(n − c, k) / C(n, k) of Chen et al. 2021, equation 1.
     """
     if not 1 <= k <= n:
-        raise ValueError(f"of {n} samples none can tell about {k}")
+        raise ValueError(f"{n} samples are too few for k = {k}")
     return 1.0 - math.comb(n - passed, k) / math.comb(n, k)
 
 
@@ -52,7 +52,7 @@ def _passing(k: int, answer: Answer, outcomes: Outcomes | None) -> Parts | None:
 for _name, _k in PASSING.items():
     METRICS[_name] = Metric(
         _name,
-        f"How likely of {_k} answers at least one is a program that passes its tests"
+        f"Probability that at least one of {_k} answers is a program that passes its tests"
         if _k > 1
         else "Share of answers that are programs and pass their tests",
         partial(_passing, _k),
@@ -70,16 +70,16 @@ def _share(answer: Answer, good: Callable[[Problem, str], bool]) -> Parts | None
 
 @metric("Parses", of_text=False)
 def parses(answer: Answer, _: object) -> Parts | None:
-    """Share of answers that are Python, with the question where that is code to go on from; whether
-    they are right is not asked. Only of questions whose answers are checked by tests.
+    """Share of answers that are valid Python, together with the question if that is code to
+    continue, whether right or not. Only for questions whose answers are checked by tests.
     """
     return _share(answer, lambda problem, text: compiles(code_of(problem, text)))
 
 
 @metric("Signature", of_text=False)
 def signature(answer: Answer, _: object) -> Parts | None:
-    """Share of answers that define the function asked for, with as many arguments as the question
-    gives it (or, where that is no code, the reference).
+    """Share of answers that define the required function, with as many arguments as in the question
+    (or, if that is not code, in the reference).
     """
 
     def good(problem: Problem, text: str) -> bool:
@@ -91,6 +91,6 @@ def signature(answer: Answer, _: object) -> Parts | None:
 @metric("Only code", of_text=False)
 def only_code(answer: Answer, _: object) -> Parts | None:
     """Share of answers that are code and nothing else: no word before or after it, nothing left
-    unfinished. Fences around it are no words.
+    unfinished. Fences around it do not count as words.
     """
     return _share(answer, is_code_alone)

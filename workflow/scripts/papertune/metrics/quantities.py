@@ -1,4 +1,4 @@
-"""The numbers of a text with their units, so that 5 ms, 0.005 s and 5 s can be told apart."""
+"""Extract the numbers of a text with their units, so that 5 ms equals 0.005 s but not 5 s."""
 
 import re
 from collections import Counter
@@ -27,7 +27,7 @@ _SPOKEN = re.compile(
 
 _LETTER = "A-Za-z\u00b5\u00c0-\u024f\u0370-\u04ff"
 _RUN = re.compile(
-    # a digit within a name (GPT-4, L2, x86) is no number; a hyphen after a digit is no minus
+    # a digit within a name (GPT-4, L2, x86) is not a number; a hyphen after a digit is not a minus
     rf"(?<![{_LETTER}_\d^])(?<![{_LETTER}]-)(?<!\d[.,])(?<!\^-)"
     r"(?P<money>[$€£¥]\s?)?(?P<sign>(?<![\w)\]%/])-)?(?P<run>\d{4}-\d\d?-\d\d?(?![\w-])|\.?\d+(?:[.,]\d+)*)"
     r"(?:[eE](?P<e>[-+]?\d{1,3})(?!\w)|\s?[x·*]\s?10\^(?P<power>[-+]?\d{1,3}))?"
@@ -40,7 +40,7 @@ _RUN = re.compile(
 _TIMES = re.compile(r"(?<=\d)(?<!\b0)\s?x\s?(?=\d)(?!10\s?\^)")
 _PER = re.compile(r"(?<=[a-z])\s+per\s+(?=(?:second|minute|hour|day)\b)")
 _POWER = re.compile(r"(?<![\w.,^*·)])(?<![x*·] )(?P<base>2|10)\^(?P<power>-?\d{1,3})(?![\w^])")
-# two numbers that say something only together
+# joins two numbers that have a meaning only together
 _TOGETHER = re.compile(r"\s?(?:/|:|\bby\b|\b(?:out )?of\b(?: the| all)?)\s?")
 _VERSION = re.compile(r"\b(?:version|release|section|chapter|python) $", re.IGNORECASE)
 _RANGE = re.compile(r"\s?(?:-|\+/-|±|to|and|or)\s?")
@@ -48,23 +48,23 @@ _RANGE = re.compile(r"\s?(?:-|\+/-|±|to|and|or)\s?")
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number as it may be read: values in base units, and the bare number without its unit."""
+    """A number and its possible readings: values in base units, and the bare number."""
 
     readings: frozenset[tuple[float | str, str]]
     bare: float | str
-    unit: str  # as written; nothing where there is none
+    unit: str  # as written; empty if there is none
     run: str  # its digits as written
     percent: bool = False
-    joined: bool = False  # to the number before it, as 10 is in "5 of 10", 5/10 and 5 x 10
+    joined: bool = False  # with the number before it, as 10 in "5 of 10", 5/10 and 5 x 10
 
 
 def quantities(text: str) -> list[Quantity]:
-    """The numbers of a text in their order, each with its unit where one is known or attached.
+    """The numbers of a text in their order, each with its unit if it is known or attached.
 
-    Thousands may be set apart by a comma, a blank or an apostrophe; a decimal comma is read as a
+    Thousands may be separated by a comma, a space or an apostrophe; a decimal comma is read as a
     point. Percentages are numbers (5 % = 0.05), SI prefixes and spelt units are reduced (5 ms =
-    0.005 s), the first number of a range may have the unit of the last. Dates of digits, and what
-    follows "version" and the like, are no decimal numbers: 2.10 is not 2.1 there.
+    0.005 s), and the first number of a range may have the unit of the last. Dates in digits, and
+    numbers after "version" and the like, are not decimal numbers: 2.10 is not 2.1 there.
     """
     text = plain(text).replace("μ", "µ")
     text = re.sub(r"(?<=\d)'(?=\d{3}(?!\d))", "", text)
@@ -95,11 +95,11 @@ def quantities(text: str) -> list[Quantity]:
 
 
 def same_numbers(reference: str, text: str, question: str = "") -> bool | None:
-    """Whether every number of a reference, with its unit, stands in a text; None where it has none.
+    """Whether a text has every number of a reference with its unit; None if it has no number.
 
-    What stands in the question as well is not asked for: who repeats it has said nothing. A
-    reference without a unit is met by the same number with any unit but a percentage. Of numbers
-    that are joined (5 of 10, 3/4, 4 x 4) equal ones stand in the text as often.
+    Numbers that are also in the question are not required. A reference without a unit matches the
+    same number with any unit but a percentage. Joined numbers (5 of 10, 3/4, 4 x 4) must occur
+    as often in the text.
     """
     asked = quantities(_in_digits(question))
     told = {key for one in asked for key in _keys(one, of_any_unit=not one.unit)}
@@ -126,12 +126,12 @@ def same_numbers(reference: str, text: str, question: str = "") -> bool | None:
 
 
 def _keys(one: Quantity, *, of_any_unit: bool) -> set[tuple[float | str, str]]:
-    """By what a quantity is known."""
+    """The keys by which a quantity is compared."""
     return {*one.readings, *({(one.bare, "bare"), (one.run, "bare")} if of_any_unit else ())}
 
 
 def _groups(found: list[Quantity]) -> Iterator[list[Quantity]]:
-    """The numbers, those that are joined together."""
+    """Group the numbers; joined ones are one group."""
     group: list[Quantity] = []
     for one in found:
         if group and not one.joined:
@@ -146,7 +146,7 @@ def _bare(group: list[Quantity]) -> tuple[float | str, ...]:
 
 
 def _in_digits(text: str) -> str:
-    """Number words of English up to 999 as digits."""
+    """Replace English number words up to 999 by digits."""
 
     def value(found: re.Match[str]) -> str:
         if not found[0]:
@@ -168,7 +168,7 @@ def _computed(found: re.Match[str]) -> str:
 
 
 def _scaled(value: float | str, power: int, *, negative: bool) -> float | str:
-    """A number with its sign and power of ten; a text where it is beyond what a float holds."""
+    """A number with its sign and power of ten; a text if it exceeds a float's range."""
     if isinstance(value, str):
         return value
     if abs(power) > 250 or value > 1e50:
@@ -177,8 +177,8 @@ def _scaled(value: float | str, power: int, *, negative: bool) -> float | str:
 
 
 def _values(run: str) -> list[float | str]:
-    """The number of a run of digits, points and commas; several where it is a list, a text for
-    what is no number but has digits (1.2.3).
+    """The number in a run of digits, points and commas; several if it is a list, and a text if it
+    is not a number (1.2.3).
     """
     if re.fullmatch(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|[1-9]\d?(?:,\d\d)+,\d{3}", run):
         return [float(run.replace(",", ""))]

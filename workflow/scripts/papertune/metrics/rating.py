@@ -1,4 +1,4 @@
-"""What people give answers to probes; read from their files, never measured."""
+"""People's ratings of answers to probes; read from their files, never measured."""
 
 from papertune.metrics.metric import Embeddings, Parts, metric
 from papertune.records import Answer
@@ -15,7 +15,7 @@ NAME, LOWEST, HIGHEST = "rating", 1, 5
     by_people=True,
 )
 def rating(answer: Answer, _: Embeddings | None) -> Parts | None:
-    """What raters who did not know which model wrote it gave an answer, on average, from 1 (useless) to 5
-    (as good as can be).
+    """Mean rating of an answer by people who did not know which model wrote it, from 1 (useless)
+    to 5 (as good as can be).
     """
     return None

@@ -1,4 +1,4 @@
-"""How an answer repeats itself: how much of it, how many answers do, and from where on."""
+"""Metrics of repetition: how much of an answer repeats, how many answers repeat, and from where."""
 
 import math
 
@@ -13,8 +13,8 @@ RUN = 4  # words
 
 @metric("Repetition", higher_is_better=False, of_text=False, needs_reference=False)
 def repetition(answer: Answer, _: Embeddings | None) -> Parts:
-    """Share of an answer's sequences of four words (in scripts without blanks between words, of four
-    characters) that repeat an earlier one. Answers of fewer than four words repeat nothing.
+    """Share of an answer's sequences of four words (in scripts without spaces between words, of
+    four characters) that repeat an earlier one. Answers of fewer than four words repeat nothing.
     """
     grams = runs(answer.text)
     return (1 - len(set(grams)) / len(grams) if grams else 0.0,)
@@ -22,8 +22,8 @@ def repetition(answer: Answer, _: Embeddings | None) -> Parts:
 
 @metric("Answers that repeat", higher_is_better=False, of_text=False, needs_reference=False)
 def repeats(answer: Answer, _: Embeddings | None) -> Parts:
-    """Share of answers in which a sequence of four words (in scripts without blanks between words, of
-    four characters) comes again.
+    """Share of answers in which a sequence of four words (in scripts without spaces between words,
+    of four characters) occurs more than once.
     """
     return (float(begins(answer.text) is not None),)
 
@@ -45,21 +45,21 @@ def _mean(sums: np.ndarray) -> np.ndarray:
     needs_reference=False,
 )
 def repetition_begins(answer: Answer, _: Embeddings | None) -> Parts:
-    """After how many words the first sequence of four begins that was there before, on average over
-    the answers that repeat themselves. Neither more nor less is better.
+    """Number of words before the first repeated sequence of four words, on average over the answers
+    that repeat themselves. Neither more nor less is better.
     """
     found = begins(answer.text)
     return (0.0, 0.0) if found is None else (float(found), 1.0)
 
 
 def runs(text: str) -> list[tuple[str, ...]]:
-    """Its sequences of four words, in their order."""
+    """A text's sequences of four words, in their order."""
     words = folded(spaced(text)).split()
     return list(zip(*(words[start:] for start in range(RUN)), strict=False))
 
 
 def begins(text: str) -> int | None:
-    """How many words stand before the first sequence that was there before; None if none was."""
+    """The number of words before the first repeated sequence; None without repetition."""
     seen: set[tuple[str, ...]] = set()
     for place, run in enumerate(runs(text)):
         if run in seen:

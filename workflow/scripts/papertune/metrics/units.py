@@ -1,9 +1,9 @@
-"""Units as people write them, each as a factor of a base unit."""
+"""Spellings of units, each as a factor of a base unit."""
 
 import re
 from functools import lru_cache
 
-# a factor and what it is a factor of: 5 ms is (0.005, "s")
+# a factor and its base unit: ms is (0.001, "s")
 Unit = tuple[float, str]
 
 _PREFIXES = {
@@ -48,7 +48,7 @@ _OTHERS: dict[str, Unit] = {
     **{"mio": (1e6, ""), "mrd": (1e9, ""), "тыс": (1e3, ""), "млн": (1e6, ""), "млрд": (1e9, "")},
     **{"мс": (1e-3, "s"), "мкс": (1e-6, "s"), "нс": (1e-9, "s"), "сек": (1.0, "s")},
 }
-# where no blank stands between a number and what follows; 年, 月 and 分 are more than units
+# written without a space after the number; 年, 月 and 分 have other meanings, too
 SPACELESS_UNITS: dict[str, Unit] = {
     **dict.fromkeys(("秒", "초", "วินาที"), (1.0, "s")),
     **dict.fromkeys(("毫秒", "ミリ秒", "밀리초", "มิลลิวินาที"), (1e-3, "s")),
@@ -63,7 +63,7 @@ SPACELESS_UNITS: dict[str, Unit] = {
     **dict.fromkeys(("パーセント", "퍼센트", "เปอร์เซ็นต์", "प्रतिशत"), (0.01, "")),
     **dict.fromkeys(("个百分点", "個百分點"), (1.0, "pp")),
 }
-# what a letter can mean beside a unit
+# multiples that a letter after a number can mean
 _MULTIPLES = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 _UNITS: dict[str, Unit] = {
     **_OTHERS,
@@ -88,7 +88,7 @@ _SPACE = re.compile(r"([nµumck]?m)\^?([23])")
 
 @lru_cache(maxsize=10_000)
 def units_named(unit: str) -> list[Unit]:
-    """What a unit can mean, the likeliest first; nothing where it is unknown."""
+    """The possible meanings of a unit, the likeliest first; empty if it is unknown."""
     many, _, of = unit.partition(" ")
     if of:
         return [(a * c, f"{b}{d}") for a, b in units_named(many) for c, d in units_named(of)]

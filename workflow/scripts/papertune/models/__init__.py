@@ -1,1 +1,1 @@
-"""Model folders: loading, 4 bit, cards, download, export."""
+"""Model folders: loading, 4-bit quantization, cards, download, export."""

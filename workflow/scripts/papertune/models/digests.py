@@ -1,4 +1,4 @@
-"""What a model is known by: a digest of all that its answers depend on."""
+"""Digests of models: hashes of everything that their answers depend on."""
 
 import os
 import re
@@ -12,26 +12,26 @@ from papertune.models.licences import is_licence
 from papertune.models.loading import ADAPTER, model_folder_at
 from papertune.store import Store
 
-# what of a model folder is loaded, and what only tells of it
+# files of a model folder that are loaded, and files that only describe it
 READ = (
     "*.safetensors", "*.json", "*.jinja", "*/*.jinja", "*.model", "*.txt", "*.tiktoken", "*.bpe",
 )  # fmt: skip
 NOT_READ = re.compile(r"(training|identity|made_from)\.json|readme.*", re.I)
-LARGE = 2**22  # bytes from which on a file's digest is kept: it takes a hundredth of a second
+LARGE = 2**22  # bytes from which a file's digest is cached: computing it takes 0.01 s
 
 
 def weights_digest(folder: str | Path, store: str | Path | None = None) -> str:
-    """SHA-256 of what a model's answers depend on: its weights, tokenizer and settings.
+    """SHA-256 of everything that a model's answers depend on: weights, tokenizer and settings.
 
-    The same wherever the folder lies, and whatever the base of adapters is called. A ``store`` keeps
-    the digests of large files, of which a job then reads none that has not changed.
+    It does not depend on the folder's path or on the name of an adapter's base. A ``store`` caches
+    the digests of large files, so that a job does not read unchanged ones again.
 
     Raises:
-        TrainingError: there is no such folder, or it has no safetensors.
+        TrainingError: the folder does not exist, or has no safetensors.
     """
     paths = sorted(path for kind in READ for path in Path(model_folder_at(folder)).glob(kind))
     if not any(path.suffix == ".safetensors" for path in paths):
-        hint = "bring or make the model again, whole"
+        hint = "download or make the model again, completely"
         raise TrainingError("no safetensors weights in the folder", where=str(folder), hint=hint)
     paths = [path for path in paths if not (NOT_READ.fullmatch(path.name) or is_licence(path.name))]
     found = zip(paths, _digests(paths, store), strict=True)
@@ -41,7 +41,7 @@ def weights_digest(folder: str | Path, store: str | Path | None = None) -> str:
             settings = read_json(os.path.realpath(Path(folder, ADAPTER)))
             read[ADAPTER] = settings | {"base_model_name_or_path": ""}
         except (ValueError, TypeError) as error:
-            what = f"{ADAPTER} has no settings of an adapter ({error})"
+            what = f"{ADAPTER} does not have the settings of an adapter ({error})"
             raise TrainingError(what, where=str(folder), hint="make the model again") from None
     return digest(read)
 

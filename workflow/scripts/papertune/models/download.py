@@ -1,4 +1,4 @@
-"""Bringing models of the Hub to this machine, before any offline job needs them."""
+"""Download models from the Hub, before any offline job needs them."""
 
 import logging
 import os
@@ -20,18 +20,18 @@ UNWANTED = ["onnx/*", "original/*", "openvino/*", "consolidated*"]  # other form
 
 
 def download_model(model: str, revision: str, output: Path, *, base: bool = False) -> None:
-    """Download one revision of a model into a folder that appears only once it is whole.
+    """Download one revision of a model into a folder that appears only once it is complete.
 
-    ``model`` is ``owner/name`` on the Hub, ``revision`` the 40 hex digits of a commit; ``base`` says
-    that it is to write, and is examined for that.
+    ``model`` is ``owner/name`` on the Hub, ``revision`` the 40 hex digits of a commit. A ``base``
+    is also checked for being a causal language model.
 
     Raises:
         PapertuneError: the Hub cannot be reached, the model is gated or unknown, has no
-            safetensors weights, or is no base.
+            safetensors weights, or cannot be a base.
     """
     from huggingface_hub import constants, errors, snapshot_download
 
-    # kept on failure: downloads go on
+    # kept on failure, so that downloads resume
     partial = make_folder(beside(output.with_name(f"{output.name}.partial")))
     where = f"{model} at {revision}"
     hub_token(constants.ENDPOINT)  # the library sends it
@@ -43,24 +43,24 @@ def download_model(model: str, revision: str, output: Path, *, base: bool = Fals
                 ignore_patterns=UNWANTED,
             )  # fmt: skip
     except errors.HFValidationError:
-        hint = "write owner/name, as its page has it; a folder of yours has no revision"
-        raise PapertuneError("no name of a model on the Hub", where=where, hint=hint) from None
+        hint = "write owner/name, as on its page; a local folder has no revision"
+        raise PapertuneError("not a name of a model on the Hub", where=where, hint=hint) from None
     except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, OSError) as error:
         what = f"the Hub could not be reached ({type(error).__name__})"
         hint = f"run this on a machine with internet, or put the model's files into {output}"
         if isinstance(error, errors.GatedRepoError):
-            what = "the model asks for agreement to its licence"
-            hint = f"agree on the page of {model}, then set HF_TOKEN in the environment"
+            what = "the model is gated: its licence must be accepted first"
+            hint = f"accept it on the page of {model}, then set HF_TOKEN in the environment"
         elif isinstance(error, errors.RevisionNotFoundError | errors.RepositoryNotFoundError):
             what = "no such model or revision on the Hub, or it is private"
             hint = "check the id and the 40 hex digits of the revision; private ones need HF_TOKEN"
         raise PapertuneError(what, where=where, hint=hint) from None
     if not any(partial.glob("*.safetensors")):
         raise PapertuneError(
-            "the model has no safetensors weights, and others are not loaded",
+            "the model has no safetensors weights, and other formats are not loaded",
             where=where,
-            hint="choose a revision with safetensors, or convert the weights once by hand; a GGUF "
-            "file that you have downloaded is a base, too (gguf)",
+            hint="choose a revision with safetensors, or convert the weights once by hand; a "
+            "downloaded GGUF file can also be a base (gguf)",
         )
     if base:
         check_base(partial)

@@ -1,7 +1,7 @@
-"""Whether a model folder can be trained and asked at all: told from its files, and nothing is loaded.
+"""Check from its files, without loading it, whether a model folder can be trained and asked.
 
-A folder that is damaged, or holds another kind of model, is often loaded without a word: with new
-random weights in the place of missing ones, say. So it is looked at before anything is made for it.
+A folder that is damaged, or holds another kind of model, is often loaded without a warning, for
+example with random weights instead of missing ones. So it is checked before anything else is done.
 """
 
 import math
@@ -17,10 +17,10 @@ from papertune.errors import TrainingError
 from papertune.files import from_json, read_json
 from papertune.owned import anybodys
 
-LONGEST = 10**8  # bytes of a safetensors header, as its library has it
+LONGEST = 10**8  # bytes of a safetensors header, the limit of its library
 POINTER = b"version https://git-lfs.github.com/spec/"
 INDEX, WHOLE = "model.safetensors.index.json", "model.safetensors"
-# bytes of a number, by its name in a header
+# bytes per number, by the type's name in a header
 SIZES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "I16": 2, "U16": 2,
     "F16": 2, "BF16": 2, "I32": 4, "U32": 4, "F32": 4, "I64": 8, "U64": 8, "F64": 8, "C64": 8,
@@ -35,12 +35,12 @@ ENCODER_DECODER = (
     "pegasus_x", "marian", "blenderbot", "blenderbot-small", "led", "m2m_100", "nllb-moe", "fsmt",
     "prophetnet", "bigbird_pegasus", "encoder-decoder", "whisper", "t5gemma",
 )  # fmt: skip
-WRITES = ("CausalLM", "LMHead", "DoubleHeads", "ConditionalGeneration")  # in an architecture's name
+WRITES = ("CausalLM", "LMHead", "DoubleHeads", "ConditionalGeneration")  # in architectures' names
 
-LOADED = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"  # the kinds of models that it loads to write text
+LOADED = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"  # transformers' table of causal language models
 
 Problem = tuple[str, str]  # what is wrong, and what to do
-AGAIN = "download the model again, whole"
+AGAIN = "download the complete model again"
 
 
 def check_base(folder: str | Path) -> None:
@@ -50,14 +50,14 @@ def check_base(folder: str | Path) -> None:
 
 
 def problems(folder: Path) -> Iterator[Problem]:
-    """What keeps a folder from being a base, most telling first."""
+    """Problems that keep a folder from being a base, the most informative first."""
     try:
         if not folder.is_dir():
-            yield "this is no folder", "name the folder that has the model's config.json"
+            yield "this is not a folder", "name the folder that has the model's config.json"
             return
         yield from _problems(folder)
     except OSError as error:
-        yield f"it cannot be read ({error})", "see that the folder and its files can be read by you"
+        yield f"it cannot be read ({error})", "make the folder and its files readable for you"
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         yield f"its settings are not those of a model ({type(error).__name__}: {error})", AGAIN
 
@@ -73,7 +73,7 @@ def _problems(folder: Path) -> Iterator[Problem]:
             return
     if (folder / "adapter_config.json").exists():
         yield (
-            "the folder has adapters (adapter_config.json), which are no model of their own",
+            "the folder has adapters (adapter_config.json), which are not a complete model",
             "name the base that they were trained on, or merge them into it first",
         )
         return
@@ -94,10 +94,10 @@ def _problems(folder: Path) -> Iterator[Problem]:
 
 
 def header_of(file: Path) -> dict[str, Any]:
-    """The header of a safetensors file: 8 bytes of length, then JSON with types, shapes and places.
+    """The header of a safetensors file: 8 bytes of length, then JSON of types, shapes and offsets.
 
     Raises:
-        ValueError: it has none, or the file has not the bytes that it speaks of.
+        ValueError: there is no header, or it does not match the file's size.
         OSError: it cannot be read.
     """
     with open(os.path.realpath(file), "rb", opener=anybodys) as stream:
@@ -105,7 +105,7 @@ def header_of(file: Path) -> dict[str, Any]:
         header = from_json(stream.read(min(length, LONGEST)))
         size = stream.seek(0, os.SEEK_END) - 8 - length
     if not isinstance(header, dict):
-        raise ValueError("no header of safetensors")
+        raise ValueError("no safetensors header")
     header.pop("__metadata__", None)
     try:
         end = 0
@@ -113,12 +113,12 @@ def header_of(file: Path) -> dict[str, Any]:
             first, last = it["data_offsets"]
             wanted = math.prod(map(int, it["shape"])) * SIZES.get(it["dtype"], 0)
             if first != end or (wanted and last - first != wanted):
-                raise ValueError(f"{name} does not stand where the header says")
+                raise ValueError(f"{name} is not where the header says")
             end = last
     except (AttributeError, TypeError, KeyError, OverflowError) as error:
-        raise ValueError(f"no header of safetensors: {error}") from None
+        raise ValueError(f"no safetensors header: {error}") from None
     if size != end:
-        raise ValueError(f"it has {size:,} bytes of weights, and its header speaks of {end:,}")
+        raise ValueError(f"it has {size:,} bytes of weights, but its header says {end:,}")
     return header
 
 
@@ -131,49 +131,49 @@ def _other_weights(folder: Path) -> Problem:
     if found := sorted(folder.glob("*.gguf")):
         return (
             "the weights are GGUF only",
-            f"name the file itself, and a model folder is made of it: gguf: {found[0]}",
+            f"name the file itself, to convert it to a model folder: gguf: {found[0]}",
         )
     if any(path for kind in PICKLED for path in folder.glob(kind)):
         return (
-            "the weights are pickled only, which could run code and are not loaded",
-            "take a revision with safetensors, or convert them once where you trust their source: "
+            "the weights are pickled only; pickles can run code and are not loaded",
+            "take a revision with safetensors, or convert them once if you trust their source: "
             "AutoModelForCausalLM.from_pretrained(…).save_pretrained(…)",
         )
     return "no safetensors weights in the folder", "put all files of the model there"
 
 
 def of_another_kind(config: dict[str, Any]) -> Iterator[Problem]:
-    """What a config.json says of a model that is no base for here."""
+    """Problems of a config.json whose model cannot be a base."""
     kind, named = str(config.get("model_type", "")), config.get("architectures")
     architectures = [str(one) for one in named] if isinstance(named, list) else []
     shown = architectures[0] if architectures else kind or "it"
     if config.get("is_encoder_decoder") or kind in ENCODER_DECODER:
         yield (
-            f"{shown} is an encoder-decoder, and models here are decoders",
+            f"{shown} is an encoder-decoder, but models here must be decoders",
             "take a causal language model (its architecture ends in ForCausalLM)",
         )
     elif architectures and not any(mark in one for one in architectures for mark in WRITES):
         yield (
-            f"{shown} reads text and does not write it",
+            f"{shown} does not generate text",
             "take a causal language model (its architecture ends in ForCausalLM)",
         )
     elif not _is_known(kind):
-        own = " and brings code of its own (auto_map)" if config.get("auto_map") else ""
+        own = " and has its own code (auto_map)" if config.get("auto_map") else ""
         yield (
             f"transformers as installed does not know the architecture {kind!r}{own}; "
             "code from outside is never run",
-            "take a base of an architecture that transformers has itself",
+            "take a base with an architecture that is part of transformers",
         )
     elif (loaded := _named_in("modeling_auto.py", LOADED)) and kind not in loaded:
         yield (
-            f"{shown} is not loaded as a model of text alone",
+            f"{shown} cannot be loaded as a text-only model",
             "take a causal language model (its architecture ends in ForCausalLM)",
         )
     quantized = config.get("quantization_config")
     if isinstance(quantized, dict):
         yield (
             f"its weights are quantised ({quantized.get('quant_method', 'in some way')})",
-            "take the model that they were quantised from; method qlora holds it in 4 bit by itself",
+            "take the original model; method qlora quantises it to 4 bit itself",
         )
 
 
@@ -185,7 +185,7 @@ def _is_known(kind: str) -> bool:
 
 @cache
 def _named_in(name: str, table: str = "") -> set[str]:
-    """What a file of transformers, or a table in it, names; read, as importing it takes torch."""
+    """Names in a source file of transformers or a table in it; parsed, as importing needs torch."""
     spec = find_spec("transformers")
     path = Path(spec.origin or "").parent / "models/auto" / name if spec else Path()
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
@@ -200,7 +200,7 @@ def _of_weights(folder: Path) -> Iterator[Problem]:
         try:
             there[path.name] = {*header_of(path)}
         except (OSError, ValueError) as error:
-            yield f"{path.name} is not whole: {error}", AGAIN
+            yield f"{path.name} is incomplete: {error}", AGAIN
     if (folder / INDEX).exists():
         try:
             index = read_json(os.path.realpath(folder / INDEX))["weight_map"].items()
@@ -209,13 +209,13 @@ def _of_weights(folder: Path) -> Iterator[Problem]:
             return
         absent = sorted({file for _, file in index if not (folder / str(file)).exists()})
         if absent:
-            yield f"{len(absent)} files of the weights are not there: {absent[0]}", AGAIN
+            yield f"{len(absent)} files of the weights are missing: {absent[0]}", AGAIN
             return
         lost = sorted(name for name, file in index if file in there and name not in there[file])
         if lost:
             yield f"{len(lost)} weights are not in the files that {INDEX} names: {lost[0]}", AGAIN
     elif not (folder / WHOLE).exists():
-        yield f"neither {WHOLE} nor {INDEX} is there", AGAIN
+        yield f"there is neither {WHOLE} nor {INDEX}", AGAIN
 
 
 def _of_tokenizer(folder: Path, config: dict[str, Any]) -> Iterator[Problem]:
@@ -233,8 +233,8 @@ def _of_tokenizer(folder: Path, config: dict[str, Any]) -> Iterator[Problem]:
     if isinstance(rows, int) and used and max(used.values()) >= rows:
         far = max(used, key=lambda token: used[token])
         yield (
-            f"the tokenizer has a token of number {ids[far]:,} ({far!r}), and the model an embedding "
-            f"of {rows:,} rows",
+            f"the tokenizer has a token {ids[far]:,} ({far!r}), but the model's embedding has "
+            f"{rows:,} rows",
             "take the tokenizer that belongs to these weights",
         )
     named = _token(said.get("eos_token")) or _token(
@@ -247,7 +247,7 @@ def _of_tokenizer(folder: Path, config: dict[str, Any]) -> Iterator[Problem]:
         )
     ends = text.get("eos_token_id", config.get("eos_token_id"))
     ends = settings_in(folder / "generation_config.json").get("eos_token_id", ends)
-    classes = ("", "PreTrainedTokenizerFast", "TokenizersBackend")  # without tokens of their own
+    classes = ("", "PreTrainedTokenizerFast", "TokenizersBackend")  # have no tokens by default
     if not named and ends is None and said.get("tokenizer_class", "") in classes:
         yield (
             "no end token: neither tokenizer nor configuration names one, so no answer would end",
@@ -256,7 +256,7 @@ def _of_tokenizer(folder: Path, config: dict[str, Any]) -> Iterator[Problem]:
 
 
 def settings_in(path: Path) -> dict[str, Any]:
-    """The mapping in a JSON file; empty where there is none."""
+    """The mapping in a JSON file; empty if there is none."""
     try:
         found = read_json(os.path.realpath(path))
     except (OSError, ValueError):
@@ -265,12 +265,12 @@ def settings_in(path: Path) -> dict[str, Any]:
 
 
 def _ids(known: dict[str, Any]) -> dict[str, int]:
-    """Token → number, of a tokenizer.json."""
+    """Token → number, from a tokenizer.json."""
     vocabulary = (known.get("model") or {}).get("vocab")
     found = {}
     if isinstance(vocabulary, dict):
         found = {token: n for token, n in vocabulary.items() if isinstance(n, int)}
-    elif isinstance(vocabulary, list):  # with scores, in the order of their numbers
+    elif isinstance(vocabulary, list):  # (token, score), in the order of token numbers
         found = {
             str(one[0]): n for n, one in enumerate(vocabulary) if isinstance(one, list) and one
         }
@@ -280,9 +280,9 @@ def _ids(known: dict[str, Any]) -> dict[str, int]:
 
 
 def _never_written(folder: Path, known: dict[str, Any], said: dict[str, Any]) -> set[str]:
-    """Special tokens that no prompt has: Gemma's tokenizers have one for images in models without.
+    """Special tokens that never occur: Gemma's text-only models have one for images.
 
-    What looks like one in a text stays text (:mod:`papertune.examples.control`).
+    Their spelling within a text stays text (:mod:`papertune.examples.control`).
     """
     template = str(said.get("chat_template") or "")
     if (folder / "chat_template.jinja").is_file():

@@ -1,7 +1,6 @@
-"""What a GGUF file says, or its family has, that transformers passes over: texts' begin, end, cuts, places.
+"""GGUF settings that transformers ignores: beginning and end tokens, pre-tokenizer, RoPE scaling.
 
-What is not known is refused, as a model that reads its texts in another way than it has learned to
-answers all the same, only worse.
+Unknown values are refused: a model with wrong settings still answers, only worse.
 """
 
 from typing import Any
@@ -9,17 +8,17 @@ from typing import Any
 from papertune.models.gguf import GgufError, Header
 
 OTHER = "take the model's folder from the Hub (hub), or another model"
-# vocabularies of bytes (tokenizer.ggml.pre), after llama.cpp's llama-vocab.cpp: cut as GPT-2 cuts;
-# the same with each digit alone; and those that take a word whole where they have it
+# byte-level vocabularies (tokenizer.ggml.pre), after llama.cpp's llama-vocab.cpp: split as by
+# GPT-2; the same with single digits; and those that keep a word whole if it is in the vocabulary
 AS_GPT2 = ("gpt-2", "gpt2", "phi-2", "mpt", "olmo", "roberta-bpe", "gigachat")
 DIGITS = ("smollm", "starcoder", "refact", "command-r", "codeshell")
 WHOLE = (
     "llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2",
     "tekken",
 )  # fmt: skip
-# ends of turns that go by their names where a file does not say their numbers
+# end-of-turn tokens, found by name if a file does not give their numbers
 TURNS = ("<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<EOT>")
-# of Llama 3.1 and later, which files keep as the factors that follow from them
+# RoPE scaling of Llama 3.1 and later, which files store as the resulting factors
 LLAMA3 = {
     "rope_type": "llama3", "low_freq_factor": 1.0, "high_freq_factor": 4.0,
     "original_max_position_embeddings": 8192,
@@ -28,7 +27,7 @@ FACTORS = "rope_freqs.weight"
 
 
 def ends(header: Header) -> int | list[int] | None:
-    """The tokens that end a text or a turn of it, by their numbers or else their names."""
+    """The tokens that end a text or a turn, by number or else by name."""
     said = header.metadata
     found = [said.get(f"tokenizer.ggml.{kind}_token_id") for kind in ("eos", "eot", "eom")]
     tokens, template = said["tokenizer.ggml.tokens"], str(said.get("tokenizer.chat_template", ""))
@@ -39,7 +38,7 @@ def ends(header: Header) -> int | list[int] | None:
 
 
 def begins(header: Header) -> bool:
-    """Whether texts begin with a token: as the file says, else as llama.cpp has it of its kind."""
+    """Whether texts begin with a token: by the file, else by llama.cpp's default for its kind."""
     said = header.metadata.get("tokenizer.ggml.add_bos_token")
     if isinstance(said, bool):
         return said
@@ -49,10 +48,10 @@ def begins(header: Header) -> bool:
 
 
 def set_cuts(tokenizer: Any, header: Header) -> None:
-    """Have a tokenizer that transformers made of a file cut texts as the file says.
+    """Make a tokenizer converted by transformers pre-tokenize as the file says.
 
     Raises:
-        GgufError: it is not known how that is.
+        GgufError: the file's setting is unknown.
     """
     from tokenizers import pre_tokenizers
     from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS
@@ -66,23 +65,22 @@ def set_cuts(tokenizer: Any, header: Header) -> None:
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
         ])  # fmt: skip
     elif how not in AS_GPT2 and how not in GGUF_PRE_TOKENIZER_SPLITS:
-        named = f"by the name of {how!r}" if how else "by no name"
+        named = f"is {how!r}, which is not known here" if how else "is not named"
         raise GgufError(
-            f"the file says {named} (tokenizer.ggml.pre) how texts are cut up before they become "
-            "tokens, and that is not known here",
+            f"the file's pre-tokenizer (tokenizer.ggml.pre) {named}",
             hint=OTHER,
         )
     backend.model.ignore_merges = how in WHOLE
 
 
 def set_places(config: Any, header: Header, factors: Any) -> None:
-    """Have a configuration count the places of a text as the file says.
+    """Set the position encoding of a configuration as the file says.
 
     Args:
-        factors: Of ``rope_freqs.weight``, one for each frequency; None where the file has none.
+        factors: From ``rope_freqs.weight``, one per frequency; None if the file has none.
 
     Raises:
-        GgufError: it is not known how that is.
+        GgufError: the file's setting is unknown.
     """
     kind = header.of_model("rope.scaling.type", "none")
     factor = header.of_model("rope.scaling.factor", 1.0)
@@ -90,22 +88,22 @@ def set_places(config: Any, header: Header, factors: Any) -> None:
     if factors is not None and rope is not None:
         config.rope_parameters = rope | LLAMA3 | {"factor": float(round(float(factors.max())))}
         if not _same_places(config, factors):
-            what = f"its places ({FACTORS}) are stretched in a way that is not known"
+            what = f"its position scaling ({FACTORS}) is of an unknown kind"
             raise GgufError(what, hint=OTHER)
     elif kind == "linear" and rope is not None:
         stretched = {"rope_type": "linear", "factor": float(factor)}
-        # Gemma's layers that see far, not those with a window
+        # Gemma's global layers, not those with a sliding window
         far = rope.get("full_attention")
         config.rope_parameters = (
             rope | {"full_attention": far | stretched} if far else rope | stretched
         )
     elif kind not in ("none", "") and factor != 1.0:
-        what = f"its places are stretched by {kind!r}, which is not read from GGUF"
+        what = f"its position scaling {kind!r} cannot be read from GGUF"
         raise GgufError(what, hint=OTHER)
 
 
 def _same_places(config: Any, factors: Any) -> bool:
-    """Whether the frequencies are those without stretching, divided by a file's factors."""
+    """Whether the frequencies are the unscaled ones divided by a file's factors."""
     import torch
     from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 

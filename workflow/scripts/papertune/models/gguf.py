@@ -1,8 +1,8 @@
-"""The header of a GGUF file: what it says of itself, and where its tensors lie.
+"""Parse the header of a GGUF file: its metadata, and the offsets of its tensors.
 
-The form is that of ggml's ``docs/gguf.md``. A file comes from anywhere, so nothing in it is believed:
-no count makes this read beyond the file, and every tensor has to lie in it. Needs no other library, so
-that planning can ask a file for its sizes.
+The format is that of ggml's ``docs/gguf.md``. Files are untrusted: no count makes this read beyond
+the file, and every tensor must lie within it. Needs no other library, so that planning can read a
+model's sizes.
 """
 
 import math
@@ -21,16 +21,16 @@ VERSIONS = (2, 3)
 MOST_KEYS, MOST_TENSORS, MOST_VALUES = 10_000, 200_000, 20_000_000  # more than any model has
 MOST_WEIGHTS = 10**13
 LONGEST = 10_000_000  # bytes of a text
-# ggml's numbers of types → as Python unpacks them
+# ggml's type numbers → formats of Python's struct
 _NUMBERS = {
     0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d",
 }  # fmt: skip
 _TEXT, _ARRAY = 8, 9
-FULL = "take the file again, whole, from where it came"
+FULL = "download the complete file again"
 
 
 class GgufError(PapertuneError):
-    """A file that is no GGUF of a language model."""
+    """A file that is not a GGUF file of a language model."""
 
 
 class Tensor(NamedTuple):
@@ -42,16 +42,16 @@ class Tensor(NamedTuple):
 
 
 class Header(NamedTuple):
-    """What a file says of itself."""
+    """The header of a file."""
 
-    metadata: dict[str, Any]  # of texts in arrays their number, where they were not asked for
+    metadata: dict[str, Any]  # arrays of texts that were not requested are given by their length
     tensors: dict[str, Tensor]
     end: int  # where the data of tensors begins
     size: int  # bytes of the file
 
     @property
     def architecture(self) -> str:
-        """``general.architecture``; empty where it is not said."""
+        """``general.architecture``; empty if it is missing."""
         return str(self.metadata.get("general.architecture", ""))
 
     def of_model(self, key: str, default: Any = None) -> Any:
@@ -60,23 +60,23 @@ class Header(NamedTuple):
 
 
 def read_header(file: str | Path, *texts: str) -> Header:
-    """The header of a file; ``texts`` names arrays of texts that are wanted in full.
+    """Read the header of a file; ``texts`` names arrays of texts to return in full.
 
     Raises:
-        GgufError: it is no GGUF, is cut off or makes no sense.
+        GgufError: it is not a GGUF file, is truncated or inconsistent.
         OSError: it cannot be read.
     """
     with open(os.path.realpath(file), "rb", opener=anybodys) as stream:
         size = os.fstat(stream.fileno()).st_size
         if size < 24 or stream.read(4) != MAGIC:
             raise GgufError(
-                "this is no GGUF file", where=str(file), hint="name a file of llama.cpp's kind"
+                "this is not a GGUF file", where=str(file), hint="name a file in llama.cpp's format"
             )
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
                 return _Reader(data, size).header(texts)
             except (struct.error, IndexError, OverflowError, ValueError) as error:
-                what = f"its header is cut off or damaged ({error})"
+                what = f"its header is truncated or damaged ({error})"
                 raise GgufError(what, where=str(file), hint=FULL) from None
 
 
@@ -87,7 +87,7 @@ class _Reader:
     def header(self, wanted: tuple[str, ...]) -> Header:
         version, tensors, keys = self.take("I")[0], *self.take("QQ")
         if version not in VERSIONS:
-            raise ValueError(f"version {version} of the format is none of 2 and 3")
+            raise ValueError(f"version {version} of the format is neither 2 nor 3")
         if keys > MOST_KEYS or tensors > MOST_TENSORS:
             raise ValueError(f"{keys:,} keys and {tensors:,} tensors")
         metadata = {}
@@ -136,14 +136,14 @@ class _Reader:
         if whole:
             return [self.text() for _ in range(count)]
         at, unpack = self.at, struct.Struct("<Q").unpack_from
-        for _ in range(count):  # each says its own length
+        for _ in range(count):  # each has its own length
             at += 8 + unpack(self.data, at)[0]
         self.at = at
         return count
 
 
 def examine(file: str) -> tuple[str, str] | None:
-    """What is wrong with a file and what to do, for the child that reads those of strangers."""
+    """What is wrong with a file and what to do, for the child that parses untrusted files."""
     try:
         return next(problems(read_header(file)), None)
     except GgufError as error:
@@ -151,22 +151,22 @@ def examine(file: str) -> tuple[str, str] | None:
 
 
 def problems(header: Header) -> Iterator[tuple[str, str]]:
-    """What keeps a file from being a whole language model, and what to do; most telling first."""
+    """Problems that keep a file from being a complete language model, most informative first."""
     from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
     kind, architecture = header.metadata.get("general.type", "model"), header.architecture
     if kind == "adapter":
         yield (
-            "the file has adapters (LoRA) and no model",
+            "the file has adapters (LoRA), not a model",
             "name the base that they were made for; adapters are trained here, by method lora",
         )
     elif kind == "mmproj" or architecture == "clip":
         yield (
-            "the file has the part of a model that reads pictures (mmproj), and no language model",
-            "name the file with the language model, which lies beside it",
+            "the file has the image part of a model (mmproj), not a language model",
+            "name the file with the language model, which is beside it",
         )
     elif kind != "model":
-        yield f"the file has no model but a {kind}", "name a file with a language model"
+        yield f"the file has a {kind}, not a model", "name a file with a language model"
     elif (parts := header.metadata.get("split.count", 0)) > 1:
         yield (
             f"the file is one of {parts} that a model was split into",
@@ -178,7 +178,7 @@ def problems(header: Header) -> Iterator[tuple[str, str]]:
     elif "tokenizer.ggml.tokens" not in header.metadata:
         yield "the file has no tokenizer", "take a file that has its vocabulary"
     elif not header.tensors:
-        yield "the file has a vocabulary and no weights", "name the file with the weights"
+        yield "the file has a vocabulary but no weights", "name the file with the weights"
     else:
         for name, tensor in header.tensors.items():
             try:
@@ -196,7 +196,7 @@ def problems(header: Header) -> Iterator[tuple[str, str]]:
 
 
 def sizes_of(header: Header) -> dict[str, Any]:
-    """Sizes of a model under the names of a ``config.json``, as far as the file tells them."""
+    """A model's sizes under the names of a ``config.json``, as far as the file gives them."""
     family = {"gemma3": "gemma3_text"}.get(header.architecture, header.architecture)
     names = {
         "hidden_size": "embedding_length", "num_hidden_layers": "block_count",

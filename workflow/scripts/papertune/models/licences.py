@@ -1,4 +1,4 @@
-"""Licences of weights: what a model folder names as its own, and what it was made of."""
+"""Licences of weights: as named in a model folder, and of the file that it was made from."""
 
 import re
 from collections.abc import Callable
@@ -9,12 +9,12 @@ from yaml import YAMLError
 
 from papertune.files import read_json
 
-MADE_FROM = "made_from.json"  # in a model folder that a GGUF file was made into
-UNKNOWN = "unknown"  # a licence that the Hub knows, too
-# names of files with licences and terms, which go where weights go
+MADE_FROM = "made_from.json"  # in a model folder that was converted from a GGUF file
+UNKNOWN = "unknown"  # also an identifier of the Hub
+# names of files with licences and terms, which are copied with the weights
 _LICENCE = re.compile(r"(licen[cs]e|copying|notice|use_policy|[a-z0-9_.-]*terms)[a-z0-9_.-]*", re.I)
 _NO_TEXT = (".py", ".pyc", ".so", ".safetensors")
-# how the texts of licences begin that say their own name; none is told by its sense
+# first words of licence texts that state their own name; others are not recognized
 _TITLES = {
     "apache license version 2.0": "apache-2.0",
     "mit license": "mit",
@@ -28,31 +28,31 @@ _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}")
 
 
 def is_licence(name: str) -> bool:
-    """Whether a file of this name has a licence, or terms of one."""
+    """Whether a file of this name has a licence or terms."""
     return bool(_LICENCE.fullmatch(name)) and not name.endswith(_NO_TEXT)
 
 
 def licence_of(folder: Path) -> tuple[str, str]:
-    """The licence that a model folder names, and the file that does; ``unknown`` and nothing else.
+    """The licence that a model folder names, and the file that names it; else ``unknown``.
 
-    The card's front matter is asked first, then ``config.json``, then the title of a licence file.
-    A file of another title is a licence all the same: ``other``.
+    The card's front matter is read first, then ``config.json``, then the title of a licence file.
+    A licence file with another title counts as ``other``.
     """
     from huggingface_hub.repocard import metadata_load
 
     for name in ("README.md", "config.json"):
         read: Callable[[Path], Any] = metadata_load if name == "README.md" else read_json
         path = (folder / name).resolve()  # the Hub's cache has links
-        if not path.is_file():  # a fifo would keep who reads it
+        if not path.is_file():  # opening a fifo would block
             continue
         try:
             licence = _named(read(path))
-        except (OSError, ValueError, YAMLError, RecursionError):  # not there, or nobody can read it
+        except (OSError, ValueError, YAMLError, RecursionError):  # missing or unreadable
             continue
         if licence:
             return licence, name
     for path in [*sorted(folder.glob("LICENSE*")), *sorted(folder.glob("LICENCE*"))]:
-        if not path.is_file():  # a fifo would keep who reads it
+        if not path.is_file():  # opening a fifo would block
             continue
         with path.open(encoding="utf-8", errors="replace") as stream:
             title = " ".join(re.sub(r"[^a-z0-9. -]+", " ", stream.read(400).lower()).split())
@@ -62,7 +62,7 @@ def licence_of(folder: Path) -> tuple[str, str]:
 
 
 def _named(said: Any) -> str:
-    """``license`` of a card or a configuration; one of no common name stands in ``license_name``."""
+    """``license`` of a card or a configuration, or ``license_name`` for an uncommon licence."""
     if not isinstance(said, dict):
         return ""
     value = said.get("license")
@@ -76,7 +76,7 @@ def _named(said: Any) -> str:
 
 
 def made_from(base: Path) -> dict[str, Any]:
-    """What of a GGUF file a base was made of, and the names of its terms; nothing of another base."""
+    """The record of the GGUF file that a base was made from, with its terms; else empty."""
     try:
         made = read_json(base / MADE_FROM)
         packed = f"{made['package']} {made['version']}" if "package" in made else made["gguf"]

@@ -22,19 +22,18 @@ ENVIRONMENT = {
     "HF_DATASETS_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
-    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # cuBLAS then computes the same each time
-    # what oneDNN makes for each length of a batch is quickly made again, and of 1,024 it takes a GB
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # makes cuBLAS deterministic
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32",
 }
 OFFLINE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-ADAPTER = "adapter_config.json"  # is in the folder of an adapter
+ADAPTER = "adapter_config.json"  # marks the folder of an adapter
 
 
 def set_up_torch(threads: int, seed: int = 0) -> None:
-    """Make torch quiet, offline and repeatable; the seed is Python's, NumPy's and torch's."""
+    """Make torch quiet, offline and deterministic; seeds Python, NumPy and torch."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    # adapters name their base by its name, not by a path that would break when folders move
+    # adapters record their base by name, not by a path that would break when folders move
     warnings.filterwarnings("ignore", message="Could not find a config file in")
     import torch
 
@@ -43,20 +42,20 @@ def set_up_torch(threads: int, seed: int = 0) -> None:
     from transformers.utils.logging import disable_progress_bar
 
     torch.set_num_threads(threads)
-    # cuDNN's plans for each shape anew, a tenth of a second long; a prompt that grows has one for each token
+    # avoids cuDNN's planning, 0.1 s for each new shape: a growing prompt has a new shape per token
     torch.backends.cuda.enable_cudnn_sdp(False)
-    torch.set_flush_denormal(True)  # denormals slow tiny models on a CPU several times
+    torch.set_flush_denormal(True)  # denormals slow tiny models down several times on a CPU
     set_seed(seed)
     disable_progress_bar()
 
 
 def _leave_out_what_few_need() -> None:
-    """Have transformers start without libraries that cost a third of a job's start.
+    """Make transformers skip libraries that take a third of a job's start.
 
-    It takes along every library that it finds. It asks once for each whether it is there, and keeps
-    the answer; so does peft, which transformers takes along too, for bitsandbytes: until
-    :func:`bring_bitsandbytes`. What the Hub is asked with takes trio (where it is installed), which
-    nothing here runs under.
+    It imports every optional library that it finds. It checks once for each, and caches the
+    result; so does peft, which transformers also imports, for bitsandbytes, until
+    :func:`bring_bitsandbytes` resets it. The Hub's client imports trio (if installed), which
+    nothing here uses.
     """
     with _hidden("sklearn", "scipy", "datasets", "trio"):
         from transformers import utils
@@ -70,9 +69,9 @@ def _leave_out_what_few_need() -> None:
 
 @contextmanager
 def _hidden(*names: str) -> Iterator[None]:
-    """Libraries look as if they were not installed; those that are loaded stay."""
+    """Hide installed libraries from imports; those already loaded stay."""
     hidden: Any = {name: None for name in names if name not in sys.modules}
-    sys.modules.update(hidden)  # Python's own mark
+    sys.modules.update(hidden)  # None in sys.modules makes an import fail
     try:
         yield
     finally:
@@ -81,20 +80,20 @@ def _hidden(*names: str) -> Iterator[None]:
 
 
 def device_name() -> str:
-    """``cuda`` where there is a GPU, else ``cpu``."""
+    """``cuda`` if there is a GPU, else ``cpu``."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def context_of(config: Any) -> int | None:
-    """The most tokens that a model of this configuration can see; ``None`` where it says none."""
+    """The context length in tokens of a model's configuration; ``None`` if it states none."""
     length = getattr(config.get_text_config(), "max_position_embeddings", None)
     return int(length) if length else None
 
 
 def vocabulary_of(config: Any) -> int:
-    """How many tokens a model of this configuration chooses from."""
+    """The vocabulary size of a model's configuration."""
     return int(config.get_text_config().vocab_size)
 
 
@@ -123,7 +122,7 @@ def load_tokenizer(folder: str | Path) -> Any:
 
 
 def load_config(folder: str | Path, *, base: str | Path | None = None) -> Any:
-    """The configuration of the model that :func:`load_model` would load; same arguments, errors."""
+    """The configuration of the model that :func:`load_model` would load; same errors."""
     from transformers import AutoConfig
 
     return AutoConfig.from_pretrained(_whole_model(folder, base), **OFFLINE)
@@ -138,20 +137,20 @@ def load_model(
     quantization: Quantization | None = None,
     device: str | None = None,
 ) -> Any:
-    """A causal language model in evaluation mode.
+    """Load a causal language model in evaluation mode.
 
-    An adapter trained on a quantised base is loaded on that base, quantised in the same way.
+    An adapter trained on a quantised base is loaded onto that base, quantised in the same way.
 
     Args:
-        base: The folder of the base, where ``folder`` is an adapter's.
-        precision: As :func:`papertune.models.precision.choose` takes it, of a quantised model that
-            of the rest; without one the model is there to answer.
-        quantization: Of the linear layers; an adapter knows its own.
-        device: The best of this machine unless given.
+        base: The folder of the base, if ``folder`` is an adapter's.
+        precision: As for :func:`papertune.models.precision.choose`; in a quantised model, of the
+            other layers. The default is the precision for answering.
+        quantization: Of the linear layers; an adapter's folder records its own.
+        device: By default, the best of this machine.
 
     Raises:
-        TrainingError: the folder is not there, weights are not in it, or an adapter comes without
-            its base.
+        TrainingError: the folder or weights are missing, or an adapter is given without its
+            base.
     """
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -171,7 +170,7 @@ def load_model(
         raise TrainingError(
             f"{len(lost)} weights of the model are not in its files and would be random: {lost[0]}",
             where=str(whole),
-            hint="bring the model again, whole, or take one that has a head to write with",
+            hint="download the complete model again, or take one with a language-model head",
         )
     if quantization:
         finish_quantized(model, dtype, str(base or folder))
@@ -184,9 +183,9 @@ def load_model(
 
 
 def in_one_step(model: Any) -> None:
-    """Give a model GPT-2's activation as one operation: the same function, in a tenth of the time.
+    """Replace GPT-2's activation by one fused operation: the same function, ten times as fast.
 
-    transformers computes it in eight, in float32 under autocast, and keeps what each gave.
+    transformers computes it in eight operations, in float32 under autocast, and keeps each result.
     """
     from transformers import activations
 
@@ -198,11 +197,11 @@ def in_one_step(model: Any) -> None:
 
 
 def merged_model(adapter: Path, base: Path) -> tuple[Any, str]:
-    """The base with an adapter in its weights, on the CPU, and in words how that came about.
+    """Merge an adapter into its base, on the CPU; returns the model and a description.
 
-    The sum is made in float32. It is then rounded to the precision in which the base's weights are
-    stored, which is that of the result. An adapter of a quantised base goes onto the weights that
-    it was trained on: those of 4 bit, written out again.
+    The sum is computed in float32 and rounded to the precision in which the base's weights are
+    stored. An adapter of a quantised base is merged into the weights that it was trained on: the
+    4-bit ones, dequantised.
     """
     from peft import PeftModel
 
@@ -214,7 +213,7 @@ def merged_model(adapter: Path, base: Path) -> tuple[Any, str]:
     _untie(adapted.get_base_model())
     model = adapted.merge_and_unload()
     stored = getattr(load_config(base), "dtype", None) or model.dtype
-    onto = f" in 4 bit ({quantization.type}), written out again" if quantization else ""
+    onto = f" in 4 bit ({quantization.type}), dequantised" if quantization else ""
     return model.to(stored), (
         f"The adapters are merged into the weights of its base{onto}, in float32, and stored as "
         f"{str(stored).removeprefix('torch.')}."
@@ -222,10 +221,10 @@ def merged_model(adapter: Path, base: Path) -> tuple[Any, str]:
 
 
 def _untie(model: Any) -> None:
-    """Give a head of its own to a model whose token embedding, or head, alone has an adapter.
+    """Untie head and token embedding if only one of them has an adapter.
 
-    Where both are one weight, the adapter in it would change the other too: that is not the model
-    which was trained and scored.
+    With a tied weight, the adapter would change both, which is not the model that was trained and
+    scored.
     """
     import torch
 
@@ -236,11 +235,11 @@ def _untie(model: Any) -> None:
     other.weight = torch.nn.Parameter(other.weight.detach().clone())
     for config in (model.config, model.config.get_text_config()):
         config.tie_word_embeddings = False
-    model.all_tied_weights_keys = {}  # what transformers leaves out when it saves
+    model.all_tied_weights_keys = {}  # transformers leaves these out when it saves
 
 
 def _write_out(model: Any, base: Path, quantization: Quantization) -> None:
-    """Give a model's linear layers the values that their weights have once they are quantised."""
+    """Replace a model's linear weights by their quantised and dequantised values."""
     import torch
     from bitsandbytes.functional import dequantize_4bit
     from bitsandbytes.nn import Linear4bit
@@ -253,16 +252,16 @@ def _write_out(model: Any, base: Path, quantization: Quantization) -> None:
                 continue
             weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state).float().cpu()
             own = model.get_submodule(name)
-            # GPT-2's layers hold their weights the other way round
+            # GPT-2's layers hold their weights transposed
             own.weight.copy_(weight.T if isinstance(own, Conv1D) else weight)
 
 
 def _whole_model(folder: str | Path, base: str | Path | None) -> str:
-    """The folder itself, or that of the adapter's base."""
+    """The folder itself, or that of an adapter's base."""
     if not Path(model_folder_at(folder), ADAPTER).exists():
         return str(folder)
     if base is None:
-        hint = "name the base that it was trained on, or merge it into that first"
+        hint = "name the base that it was trained on, or merge it into the base first"
         raise TrainingError(
             "an adapter cannot be loaded without its base", where=str(folder), hint=hint
         )
@@ -270,8 +269,8 @@ def _whole_model(folder: str | Path, base: str | Path | None) -> str:
 
 
 def model_folder_at(folder: str | Path) -> str:
-    """The path of a folder; raises TrainingError where there is none."""
+    """The path of a folder; raises TrainingError if it does not exist."""
     if not Path(folder).is_dir():
-        hint = "base models are brought by the rule download_base on a machine with internet"
+        hint = "the rule download_base downloads base models on a machine with internet"
         raise TrainingError("no such model folder", where=str(folder), hint=hint)
     return str(folder)

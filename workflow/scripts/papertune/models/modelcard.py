@@ -1,8 +1,8 @@
-"""The card of a model (README.md in the Hub's form): the facts of its training, and where it comes from.
+"""The card of a model (README.md in the Hub's form): its training and its origin.
 
-It says what ``training.json`` says and nothing else; results stand in it where there are scores.
-Names, prompts and what the base's own card says come from people, pages and models: all of it is
-shown as text, never as markup.
+It contains the facts of ``training.json`` only, and results if there are scores. Names, prompts and
+text from the base's own card come from people, pages and models: they are shown as text, never as
+markup.
 """
 
 import csv
@@ -25,19 +25,19 @@ from papertune.study.methods import METHODS
 
 LIMITS = """\
 Meant for research on what fine-tuning on a body of documents changes. It answers questions of the
-form that it was trained on. Its answers are not checked by anybody: they can be wrong, made up, or
-right in form only, and questions written by somebody else than its training pairs may be answered
-much worse. It has no safety training of its own and inherits what the base learned, biases among
-it. The reference answers of its training pairs may themselves be wrong where a language model wrote
-them. The texts it was trained on belong to their authors and publishers; ask their licences, and
-that of the base, before you pass it on."""
+form that it was trained on. Nobody checks its answers: they can be wrong, made up, or right in form
+only, and questions by a writer other than that of its training pairs may be answered much worse. It
+has had no safety training of its own and inherits what the base learned, including biases. The
+reference answers of its training pairs may themselves be wrong where a language model wrote them.
+The texts it was trained on belong to their authors and publishers; check their licences, and that
+of the base, before you pass it on."""
 
 ASKED = {
     "question": "With the question alone, in this form:",
     "chat": "In the chat template of its tokenizer, with this text as the user's turn:",
-    "prompt": "With this text; the answer follows after one space, at once where it ends in one:",
+    "prompt": "With this text; the answer follows after one space, or directly if it ends in one:",
 }
-# fact → its name in the card, and its form
+# fact → its name in the card, and its format
 TOOK = {
     "trainable_parameters": ("Trained parameters", "{:,}"),
     "total_parameters": ("All parameters", "{:,}"),
@@ -57,12 +57,17 @@ TOOK = {
     "best_validation_loss": ("Lowest validation loss", "{:.4f}"),
     "untrained_validation_loss": ("Validation loss of the untrained model", "{:.4f}"),
 }
-_MADE_BY = ("backend", "model", "revision", "style")  # what of a pair's provenance names its writer
+_MADE_BY = (
+    "backend",
+    "model",
+    "revision",
+    "style",
+)  # of a pair's provenance: name its writer
 SETTINGS = ("method", "seed", "settings", "lora", "quantization", "freeze", "subset", "read")
 
 
 class Results(NamedTuple):
-    """What a model scored: as Markdown, and as ``huggingface_hub.EvalResult`` for the Hub."""
+    """A model's scores: as Markdown, and as ``huggingface_hub.EvalResult`` for the Hub."""
 
     markdown: str
     evaluations: list[Any]
@@ -79,9 +84,9 @@ def write_card(
     """Write a model folder's README.md from its ``training.json`` and ``history.csv``.
 
     Args:
-        results: What the model scored, where there are scores.
-        merged: How adapters were brought into the base's weights, where they were.
-        base: The folder of the base that adapters are loaded on.
+        results: The model's scores, if there are any.
+        merged: How adapters were merged into the base's weights, if they were.
+        base: The folder of the base that adapters are loaded onto.
         at: What the card's code loads: this folder, or a name on the Hub.
     """
     facts = read_facts(folder)
@@ -102,7 +107,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
 
 
 def add_facts(folder: Path, facts: Mapping[str, Any], name: str = "training.json") -> None:
-    """Put further facts into a JSON file of a folder; a link to another's file is broken."""
+    """Add facts to a JSON file of a folder; a hard link to a shared file is broken."""
     path = Path(folder, name)
     write_json(path, {**read_json(path), **facts})
 
@@ -110,9 +115,9 @@ def add_facts(folder: Path, facts: Mapping[str, Any], name: str = "training.json
 def name_model(
     folder: Path, origin: Origin, base: Path, train: Sequence[Path], validation: Sequence[Path]
 ) -> None:
-    """Write what tells of names and of where data lies, in new files: training makes none of it.
+    """Write files with names and paths of data, which are not part of the trained model.
 
-    ``train`` and ``validation`` are a file for each writer of the pairs.
+    ``train`` and ``validation`` have a file for each writer of the pairs.
     """
     pairs, others = (
         [pair for path in files for pair in read_pairs(path)] for files in (train, validation)
@@ -148,21 +153,21 @@ def name_model(
 
 
 def text(value: object) -> str:
-    """Anybody's words in one line of Markdown: no markup, no HTML, no links."""
+    """Untrusted text as one line of Markdown: no markup, no HTML, no links."""
     line = " ".join(str(value).split())
     line = html.escape(line, quote=False)
     line = re.sub(r"([\\`*_{}\[\]()#!|~$@])", r"\\\1", line)
-    line = line.replace("://", ":\\//")  # or it would become a link
+    line = line.replace("://", ":\\//")  # otherwise it would become a link
     return re.sub(r"(?i)\bwww\.", r"www\\.", line)
 
 
 def plain(value: str) -> str:
-    """Anybody's words in one line, of which none becomes HTML, an image or a link with a text."""
+    """Untrusted text as one line without HTML, images or links with a text."""
     return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", " ".join(value.split())).replace("](", "]\\(")
 
 
 def block(value: str, kind: str = "") -> str:
-    """Anybody's lines as a code block, whose fence is longer than any in it."""
+    """Untrusted lines as a code block, with a fence longer than any in them."""
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall(r"`+", value))])
     return f"{fence}{kind}\n{value}\n{fence}"
 
@@ -188,7 +193,7 @@ def _body(facts: Mapping[str, Any], results: Results | None, merged: str, used: 
     origin, base, data = facts["origin"], facts["base"], facts["data"]
     name = f"{origin['experiment']} / {origin['model']}, seed {facts['seed']}"
     local = "pre-trained here from random weights" if base["scratch"] else "a local folder"
-    licence = f"{base['licence']} (says its {base['licence_said_by']})"
+    licence = f"{base['licence']} (according to its {base['licence_said_by']})"
     if base["licence"] == UNKNOWN:
         licence = "unknown: nothing in the base's folder names one"
     years = "{}–{}".format(*data["years"]) if data["years"] else "they have none"
@@ -240,7 +245,7 @@ def _body(facts: Mapping[str, Any], results: Results | None, merged: str, used: 
         "## How it is asked",
         ASKED[facts["asked"]["form"]],
         block(facts["asked"]["template"], "text"),
-        *([text(f"Of beginnings: {said}.")] if (said := facts.get("beginning")) else []),
+        *([text(f"Beginning token: {said}.")] if (said := facts.get("beginning")) else []),
         "## Training",
         _table(*took),
         block(json.dumps(settings, indent=1, ensure_ascii=False), "json"),

@@ -1,8 +1,8 @@
-"""Model folders: written whole or not at all, and found again in the store by what made them.
+"""Model folders: written atomically, and found again in the store by their identity.
 
-A folder gets its name whole. In the store it is ``<kind>/<fingerprint>/``, with ``identity.json`` in
-it, and nobody writes into it afterwards. Results are hard links to its files, and files of their own
-where these tell names.
+A folder gets its name only once it is complete. In the store it is ``<kind>/<fingerprint>/``, with
+``identity.json``, and is never changed afterwards. Results are hard links to its files, plus their
+own files for what contains names.
 """
 
 import csv
@@ -41,24 +41,24 @@ HISTORY = ("step", "epoch", "train_loss", "validation_loss", "learning_rate", "s
 SAMPLING = ("temperature", "top_p", "top_k", "min_p", "typical_p")
 MODELS, BASES = "models", "bases"  # kinds
 UNFINISHED = "checkpoints"
-CARD = "README.md"  # is never shared
+CARD = "README.md"  # never shared
 
 
 @contextmanager
 def model_folder(output: Path) -> Iterator[Path]:
-    """A folder beside ``output`` that takes its name once it is whole.
+    """Yield a folder beside ``output`` that is renamed to it once complete.
 
     Raises:
         Interrupted: the job was asked to stop meanwhile; nothing is left.
     """
     make_folder(output.parent)
-    for left in output.parent.glob(f".{output.name}.*"):  # by a job that was killed while it wrote
+    for left in output.parent.glob(f".{output.name}.*"):  # from a job that was killed while writing
         shutil.rmtree(left, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
     try:
         yield temporary
-        # Snakemake was told as well and would not take it; what it is made from stays for the next
-        # attempt, which has only this left to do
+        # Snakemake was stopped as well and would not accept it; its inputs stay for the next
+        # attempt, which then has only this step to do
         stopping.check()
         set_mode(temporary, 0o777 & ~umask())
         if output.exists():
@@ -70,10 +70,10 @@ def model_folder(output: Path) -> Iterator[Path]:
 
 
 def generation_defaults(model: Any, tokenizer: Any, answering: Answering) -> Any:
-    """A ``GenerationConfig`` for the folder, with which the model answers as in the experiment.
+    """A ``GenerationConfig`` for the folder, with the experiment's decoding settings.
 
-    What else the base's own settings say (a penalty on repetition, say) stays: answers are
-    generated with it, too.
+    The base's other settings (a repetition penalty, for example) stay: answers are generated with
+    them, too.
     """
     config, ends = deepcopy(model.generation_config), sorted(end_tokens(model, tokenizer))
     sampled = answering.temperature > 0
@@ -88,10 +88,10 @@ def generation_defaults(model: Any, tokenizer: Any, answering: Answering) -> Any
 
 
 def write_facts(folder: Path, facts: dict[str, Any]) -> None:
-    """``training.json``, ``history.csv`` and ``steps.csv`` of a model folder.
+    """Write ``training.json``, ``history.csv`` and ``steps.csv`` of a model folder.
 
-    The history has a row for each validation, the steps one for each point of the training loss. The
-    history has a column more where the best checkpoint was not chosen by the validation loss.
+    The history has a row per validation, the steps a row per recorded training loss. The history
+    has another column if the best checkpoint was not chosen by validation loss.
     """
     rows = facts.pop("history")
     columns = list(HISTORY)
@@ -107,13 +107,13 @@ def write_facts(folder: Path, facts: dict[str, Any]) -> None:
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write values as people can read them; a link to another's file is broken."""
+    """Write values as readable JSON; a hard link to a shared file is broken."""
     with atomic_write(path) as stream:
         stream.write(json.dumps(values, indent=1, ensure_ascii=False) + "\n")
 
 
 def on_disk(paths: Iterable[Path]) -> dict[str, int]:
-    """Wait until files are on disk, and say how many bytes each of their names has."""
+    """Flush files to disk; returns file name → bytes."""
     sizes = {}
     for path in paths:
         with path.open("rb") as stream:
@@ -130,28 +130,28 @@ def place(
     make: Callable[[Path, Path], None],
     name: Callable[[Path], None] = lambda folder: None,
 ) -> None:
-    """Put the model of an identity into results, and make it only where the store has none.
+    """Put the model of an identity into results; make it only if the store does not have it.
 
-    A job that is killed in between loses nothing, and of two at once the first one's model stays.
+    A job that is killed in between loses nothing; of two at once, the first one's model stays.
 
     Args:
         identity: All that the model depends on (JSON values).
-        output: The folder to make in results; one that is there is replaced.
-        make: Makes a model's folder, whole or not at all; it is given that and a folder for
-            checkpoints, which it finds again after a kill.
-        name: Writes what tells of names into the output, to new files.
+        output: The folder to make in results; an existing one is replaced.
+        make: Makes a model's folder atomically; it is given that and a folder for checkpoints,
+            which it finds again after a kill.
+        name: Writes files that contain names into the output.
     """
     folder = Path(store, kind, fingerprint(identity))
     if not is_whole(folder):
-        folder = beside(folder)  # what another account has there is damaged
+        folder = beside(folder)  # another account's folder there is damaged
     if is_whole(folder):
-        log.info("found in the store, made before: %s", folder)
+        log.info("found in the store: %s", folder)
     else:
-        # other directories, and other jobs of this one, may make the same at this moment
+        # other directories, and other jobs of this one, may be making the same model
         own = Path(store, UNFINISHED, fingerprint([identity, str(output.absolute())]))
         own = make_folder(beside(own))
         write_json(own / IDENTITY, {"kind": kind, "identity": identity})
-        made = own / output.parent.name / output.name  # logs say its last two names
+        made = own / output.parent.name / output.name  # logs show its last two names
         if not made.is_dir():
             make(made, own / "steps")
         _move(made, folder, identity)
@@ -164,7 +164,7 @@ def place(
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether the store has all files of a model as they were; a damaged folder is told of."""
+    """Whether the store has all files of a model unchanged; damage is logged."""
     if not folder.exists():
         return False
     try:
@@ -178,7 +178,7 @@ def is_whole(folder: Path) -> bool:
 
 
 def link_or_copy(path: Path, target: Path) -> None:
-    """The same file under another name; a copy where the file system cannot do that."""
+    """Hard-link a file, or copy it if the file system does not support that."""
     try:
         os.link(path, target)
     except OSError:
@@ -186,16 +186,16 @@ def link_or_copy(path: Path, target: Path) -> None:
 
 
 def copy(path: Path, target: Path) -> None:
-    """A copy of a regular file; raises NotOwned where there is a link."""
+    """Copy a regular file; raises NotOwned for a link."""
     with open(path, "rb", opener=anybodys) as source, target.open("wb") as stream:
         shutil.copyfileobj(source, stream)
 
 
 def _move(made: Path, folder: Path, identity: Mapping[str, Any]) -> None:
-    """Give a whole model its place in the store, with its identity in it."""
+    """Move a complete model into the store, with its identity."""
     paths = sorted(path for path in made.iterdir() if path.name != IDENTITY)
     for path in paths:
-        set_mode(path, file_mode(folder))  # safetensors writes for nobody else to read
+        set_mode(path, file_mode(folder))  # safetensors makes files that only the owner can read
     known = {"identity": identity, "files": on_disk(paths), "weights": weights_digest(made)}
     write_json(made / IDENTITY, known)
     give(made)

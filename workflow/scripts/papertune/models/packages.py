@@ -1,4 +1,4 @@
-"""Files in installed packages, found by what pip has recorded of them: no package is imported."""
+"""Files in installed packages, found by pip's records: no package is imported."""
 
 import base64
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from papertune.study.settings import Base, Packaged, PackagePart
 
 
 def lacking(package: Packaged) -> dict[str, str]:
-    """Distribution → its version here, of those that are not installed (empty) or are others."""
+    """Distribution → installed version, for those missing (empty) or of another version."""
     found = {}
     for name, version in package.distributions.items():
         try:
@@ -24,7 +24,7 @@ def lacking(package: Packaged) -> dict[str, str]:
 
 
 def not_installed(base: Base) -> tuple[str, str] | None:
-    """What is missing of a base's packages, and what to do; None where all are there."""
+    """Which of a base's packages are missing, and what to do; None if none is."""
     if base.package is None or not (missing := lacking(base.package)):
         return None
     wanted = base.package.distributions
@@ -39,10 +39,10 @@ def not_installed(base: Base) -> tuple[str, str] | None:
 
 
 def pieces_of(package: Packaged) -> list[tuple[Path, str]]:
-    """Path and recorded SHA-256 (empty where none is) of the parts of a packaged file, in order.
+    """Path and recorded SHA-256 (empty if not recorded) of the parts of a packaged file, in order.
 
     Raises:
-        PapertuneError: a package, which is installed, has no such file.
+        PapertuneError: an installed package does not have the file.
     """
     return [_file_of(one) for one in package.pieces]
 
@@ -56,7 +56,7 @@ def _file_of(piece: PackagePart) -> tuple[Path, str]:
         path = Path(str(file.locate()))
         if not path.is_file():
             raise PapertuneError(
-                f"{piece.file} is recorded, and is not there",
+                f"{piece.file} is recorded as installed, but missing",
                 where=where,
                 hint=f"install it again: .venv/bin/pip install --no-deps --force-reinstall "
                 f"{piece.name}=={piece.version}",
@@ -81,7 +81,7 @@ def licences_in(package: Packaged) -> Iterator[tuple[str, Path]]:
 
 
 def licence_named(package: Packaged) -> str:
-    """The licence that a package's own metadata names; empty where they name none."""
+    """The licence named by a package's metadata; empty if there is none."""
     said: Distribution = distribution(package.name)
     named = said.metadata["License-Expression"] or said.metadata["License"] or ""
     return named.strip().splitlines()[0] if named.strip() else ""

@@ -1,8 +1,8 @@
-"""In which precision a model computes: as asked for, or what this machine does faster.
+"""The precision of a model's computation: as requested, or the faster one on this machine.
 
-Of processors only some have units for bf16: AMX, or AVX-512's own instructions. Without them bf16 is
-imitated, at half the speed of float32; with them it is two to eight times as fast. So it is taken
-where the units are there and it is measured faster on layers of the model's own shape.
+Only some processors have units for bf16: AMX, or AVX-512's instructions. Without them bf16 is
+emulated at half the speed of float32; with them it is two to eight times as fast. So it is used if
+there are such units and it is measured to be faster on layers of the model's own shape.
 """
 
 import time
@@ -12,39 +12,39 @@ from typing import Any
 
 from papertune.jobs import distributed
 
-# times as fast that bf16 has to be, with the conversions of weights; what has units for it is far
-# above, what has none is below 1, so that the same kind of processor always comes to the same
+# required speedup by bf16, including the conversion of weights; processors with units for it are
+# far above, others below 1, so that the result is always the same for one kind of processor
 FASTER = 1.25
-NARROW = 256  # below this width a layer is calls more than arithmetic, and is never measured
+NARROW = 256  # below this width call overhead dominates, and nothing is measured
 TOKENS, ROUNDS = 256, 3  # of a measurement, about half a second
 
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """A precision, and how it was come to."""
+    """A precision, and the reason for it."""
 
     name: str  # fp32 or bf16
     why: str
-    fp32: float | None = None  # GFLOP/s that were measured in each
+    fp32: float | None = None  # measured GFLOP/s in each precision
     bf16: float | None = None
 
     @property
     def dtype(self) -> Any:
-        """As torch has it."""
+        """The torch dtype."""
         import torch
 
         return torch.bfloat16 if self.name == "bf16" else torch.float32
 
 
 def choose(asked: str, config: Any) -> Precision:
-    """What ``auto``, ``fp32`` or ``bf16`` is for a model of this configuration on this machine.
+    """Resolve ``auto``, ``fp32`` or ``bf16`` for a model's configuration on this machine.
 
-    Of several processes that train one model all call it, and the first one's measurement counts.
+    All processes that train one model together must call it; the first one's measurement counts.
     """
     import torch
 
     if asked != "auto":
-        return Precision(asked, "asked for")
+        return Precision(asked, "as requested")
     if torch.cuda.is_available():
         able = torch.cuda.is_bf16_supported()
         return Precision("bf16", "a GPU") if able else Precision("fp32", "a GPU without bf16")
@@ -53,10 +53,10 @@ def choose(asked: str, config: Any) -> Precision:
 
 
 def to_answer(config: Any) -> Precision:
-    """In which precision a model of this configuration writes answers, and rates them.
+    """The precision for generating answers and computing likelihoods.
 
-    float32 on every processor. In bf16 an answer hangs on what is asked beside it: with other rows in
-    the batch, or none, as many as half of a small model's greedy answers come out otherwise.
+    float32 on every processor. In bf16 an answer depends on the other rows of its batch: up to half
+    of a small model's greedy answers change with them.
     """
     import torch
 
@@ -80,7 +80,7 @@ def _of_processor(config: Any) -> Precision:
 
 
 def bf16_units() -> str:
-    """What of this processor computes in bf16; empty where nothing does."""
+    """The name of this processor's bf16 units; empty without any."""
     import torch
 
     if torch.cpu._is_amx_tile_supported():
@@ -90,10 +90,10 @@ def bf16_units() -> str:
 
 @cache
 def measured(width: int, inner: int, threads: int) -> list[float]:
-    """GFLOP/s of two linear layers there and back in fp32, and with bf16 as in training.
+    """GFLOP/s of two linear layers, forward and backward, in fp32 and with bf16 as in training.
 
-    The best of a few rounds, which alternate: others may use the machine meanwhile. ``threads`` are
-    those that torch uses, as a measurement holds for them only.
+    The best of a few alternating rounds, as others may use the machine. ``threads`` is torch's
+    number of threads, for which alone the measurement is valid.
     """
     import torch
 
@@ -102,13 +102,13 @@ def measured(width: int, inner: int, threads: int) -> list[float]:
         torch.nn.Linear(width, inner, bias=False), torch.nn.Linear(inner, width, bias=False)
     )
     best = [0.0, 0.0]
-    for _ in range(ROUNDS + 1):  # in the first one both are made ready
+    for _ in range(ROUNDS + 1):  # the first one is a warm-up
         for number, half in enumerate((False, True)):
             began = time.perf_counter()
             with torch.autocast("cpu", torch.bfloat16, enabled=half):
                 written = layers(tokens)
             written.sum().backward()
             spent = time.perf_counter() - began
-            # forward, and backward for the weights of both and for what is between them
+            # forward, and backward for the weights of both and the activations between them
             best[number] = max(best[number], 10 * TOKENS * width * inner / spent / 1e9)
     return [round(rate, 1) for rate in best]

@@ -1,11 +1,11 @@
-"""Bases in 4 bit: the same quantised weights where adapters are trained and where they answer.
+"""Bases in 4 bit: the same quantised weights for training adapters and for answering.
 
-An adapter makes up for what quantisation took from its base, so its folder says how the base was
-quantised. Weights are quantised from float32 in either place; the rest of the model may then have
+An adapter compensates for its base's quantisation error, so its folder records how the base was
+quantised. Weights are quantised from float32 in both cases; the rest of the model may then have
 another precision.
 
-Insides of bitsandbytes 0.50, peft 0.21 and transformers 5.19 are used here and in ``loading``;
-``tests/unit/models/test_insides.py`` fails where they change.
+Internals of bitsandbytes 0.50, peft 0.21 and transformers 5.19 are used here and in ``loading``;
+``tests/unit/models/test_insides.py`` fails if they change.
 """
 
 import logging
@@ -20,11 +20,11 @@ NAME = "quantization.json"  # in the folder of an adapter
 
 
 def bring_bitsandbytes() -> None:
-    """Let transformers and peft look again for the library, which jobs start without."""
+    """Let transformers and peft find the library, which is hidden when jobs start."""
     from peft import import_utils
     from transformers.utils import is_bitsandbytes_available
 
-    # on a CPU it tells of faster code that it would have to download
+    # on a CPU it logs advice to download faster code
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     own = import_utils.is_bnb_available, import_utils.is_bnb_4bit_available
     for kept in (is_bitsandbytes_available, *own):
@@ -38,7 +38,7 @@ def quantization_of(folder: str | Path) -> Quantization | None:
 
 
 def write_quantization(folder: Path, quantization: Quantization) -> None:
-    """Say in the folder of an adapter how its base is quantised."""
+    """Record in the folder of an adapter how its base is quantised."""
     with atomic_write(folder / NAME) as stream:
         stream.write(quantization.model_dump_json(indent=1) + "\n")
 
@@ -46,14 +46,14 @@ def write_quantization(folder: Path, quantization: Quantization) -> None:
 def quantized(quantization: Quantization, computed: Any) -> dict[str, Any]:
     """Arguments of ``from_pretrained`` for a quantised model; :func:`finish_quantized` follows.
 
-    ``computed`` is the torch dtype that it computes in.
+    ``computed`` is the torch dtype of the computation.
     """
     bring_bitsandbytes()
     import torch
     from transformers import BitsAndBytesConfig
     from transformers.models.falcon import modeling_falcon
 
-    # only nn.Linear itself is replaced; Falcon's own class computes the same
+    # only nn.Linear itself is replaced; Falcon's subclass computes the same
     modeling_falcon.FalconLinear = torch.nn.Linear
     on_gpu = torch.cuda.is_available()
     return {
@@ -67,10 +67,10 @@ def quantized(quantization: Quantization, computed: Any) -> dict[str, Any]:
 
 
 def finish_quantized(model: Any, dtype: Any, where: str) -> None:
-    """Bring what is not quantised into another precision, and keep the weights as they are.
+    """Convert the layers that are not quantised to another precision, and keep the weights.
 
     Raises:
-        TrainingError: an architecture with linear layers that were left as they are.
+        TrainingError: some of the architecture's linear layers were not quantised.
     """
     import torch
 
@@ -83,14 +83,14 @@ def finish_quantized(model: Any, dtype: Any, where: str) -> None:
     ]
     if left:
         raise TrainingError(
-            f"{type(model).__name__} is not quantised as a whole: {left[0]} and "
-            f"{len(left) - 1} other linear layers stay as they are",
+            f"{type(model).__name__} is only partly quantised: {left[0]} and "
+            f"{len(left) - 1} other linear layers are not",
             where=where,
             hint="take method lora, or another base",
         )
     for module in model.modules():
-        # a CPU with bf16 units packs weights anew once a layer is evaluated: they lose precision,
-        # and in training no gradient passes through the layer any more
+        # a CPU with bf16 units repacks weights when a layer is first evaluated: they lose
+        # precision, and in training no gradient passes through the layer any more
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
     for parameter in model.parameters():

@@ -1,4 +1,4 @@
-"""What a base is made from: a folder, a file, packages; whether it is there, and which one it is."""
+"""Sources of bases: folders, GGUF files and packages; their presence, identity and licence."""
 
 import json
 import os
@@ -17,9 +17,9 @@ from papertune.study.settings import Base, OpenAIGenerator, TransformersGenerato
 
 
 class Source(NamedTuple):
-    """A file, or its parts in order, and what is said of them."""
+    """A file, or its parts in order, and facts about them."""
 
-    pieces: list[tuple[Path, str]]  # path, and SHA-256 where it is known beforehand
+    pieces: list[tuple[Path, str]]  # path, and SHA-256 if known beforehand
     told: dict[str, Any]  # for the record
 
 
@@ -29,7 +29,7 @@ def gguf_of(base: Base) -> Path:
 
 
 def not_there(base: Base) -> tuple[str, str] | None:
-    """What a base lacks on this machine to be made or read, and what to do; None where nothing."""
+    """What a base lacks on this machine, and what to do; None if nothing."""
     if base.package:
         return not_installed(base)
     path = gguf_of(base) if base.gguf else Path(base.path)
@@ -37,7 +37,7 @@ def not_there(base: Base) -> tuple[str, str] | None:
     if not (base.gguf or base.path) or (path.is_file() if base.gguf else path.exists()):
         return None
     kind = "file of llama.cpp's or Ollama's" if base.gguf else "model folder"
-    what = "is no file" if path.exists() else f"is not there{near_names(path)}"
+    what = "is not a file" if path.exists() else f"does not exist{near_names(path)}"
     return (
         f"{key}: {getattr(base, key)} {what}",
         f"{key} of a base names a {kind}, from / or from the folder that snakemake runs in "
@@ -46,10 +46,10 @@ def not_there(base: Base) -> tuple[str, str] | None:
 
 
 def source_of(base: Base) -> Source:
-    """Where a ``gguf`` or ``package`` base is made from.
+    """The source of a ``gguf`` or ``package`` base.
 
     Raises:
-        PapertuneError: a package or the file is not there.
+        PapertuneError: a package or the file is missing.
     """
     if wrong := not_there(base):
         raise PapertuneError(wrong[0], hint=wrong[1])
@@ -61,17 +61,17 @@ def source_of(base: Base) -> Source:
 
 
 def header_of_source(base: Base) -> Header:
-    """What the file of a ``gguf`` or ``package`` base says of itself; read once per process.
+    """The header of a ``gguf`` or ``package`` base's file; read once per process.
 
     Raises:
-        PapertuneError: it is not there, or no GGUF.
+        PapertuneError: it is missing, or not a GGUF file.
     """
     path = source_of(base).pieces[0][0]  # the header is in the first part
     try:
         return _header(path, os.stat(path).st_mtime_ns)
     except OSError as error:
         what = f"it cannot be read ({error.strerror})"
-        raise PapertuneError(what, where=str(path), hint="see that it can be read by you") from None
+        raise PapertuneError(what, where=str(path), hint="make it readable for you") from None
 
 
 @lru_cache(maxsize=16)
@@ -80,7 +80,7 @@ def _header(path: Path, _: int) -> Header:
 
 
 def licence_of_source(base: Base, metadata: dict[str, Any]) -> dict[str, Any]:
-    """The licence of a base's weights: its ``name``, who it is ``said_by``, a ``link``, ``files``."""
+    """The licence of a base's weights: ``name``, source (``said_by``), ``link`` and ``files``."""
     name, by = str(metadata.get("general.license", "")), "the GGUF file"
     if name.lower() in ("", "other") and metadata.get("general.license.name"):
         name = str(metadata["general.license.name"])
@@ -92,18 +92,18 @@ def licence_of_source(base: Base, metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def notice(licence: dict[str, Any]) -> str:
-    """What is to be known before weights are used."""
-    said = licence["name"] or "not named in it: ask where the file is from"
+    """What users must know about the licence before they use the weights."""
+    said = licence["name"] or "not named in it: ask its publisher"
     link = f" ({licence['link']})" if licence["link"] else ""
     files = ", ".join(licence["files"])
     terms = f"; its text goes into the model folder: {files}" if files else ""
-    return f"licence of the weights: {said}{link}{terms}. Who uses them agrees to it"
+    return f"licence of the weights: {said}{link}{terms}. By using them you agree to it"
 
 
 def digest_of_file(file: Path, kept: Path) -> str:
-    """SHA-256 of a file for planning, which is kept beside as long as the file is the same.
+    """SHA-256 of a file for planning, cached in ``kept`` until the file changes.
 
-    A file that is gone has the digest that it had; an empty one where that is not known either.
+    A missing file keeps its cached digest; empty if that is not known either.
     """
     known: Any = {}
     try:
@@ -124,7 +124,7 @@ def digest_of_file(file: Path, kept: Path) -> str:
         make_folder(kept.parent)
         with atomic_write(kept) as stream:
             json.dump(same | {"sha256": found}, stream)
-    except OSError:  # it is computed again then
+    except OSError:  # it is computed again next time
         pass
     return found
 

@@ -1,6 +1,6 @@
-"""The code of a model's card: it loads the model, fills the prompt of its study, and asks a question.
+"""The code in a model's card: it loads the model, fills in the study's prompt, and asks a question.
 
-It needs nothing of this project. Texts of others stand in it as Python's own literals.
+It does not need this project. Untrusted texts are embedded as Python literals.
 """
 
 import os
@@ -13,13 +13,13 @@ from papertune.records import Pair
 from papertune.study.prompts import ANSWER_FIELDS, QUESTION
 from papertune.study.turns import as_text, turns_in
 
-HERE = "."  # the card lies beside the weights
-# what chat templates are given when a model is asked, see papertune.examples
+HERE = "."  # the card is beside the weights
+# arguments of chat templates when a model is asked, see papertune.examples
 CHATTED = 'enable_thinking=False, date_string="26 Jul 2024", tokenize=False'
 
 
 def example_of(pairs: Iterable[Pair]) -> dict[str, str] | None:
-    """What a prompt is filled with to show how a model is asked: a first question of little context."""
+    """Values to fill in a prompt for an example: those of a first question with a short context."""
     first = [pair for pair in pairs if not pair.before]
     if not first:
         return None
@@ -28,12 +28,12 @@ def example_of(pairs: Iterable[Pair]) -> dict[str, str] | None:
 
 
 def code(facts: Mapping[str, Any], folder: Path, base: Path | None, at: str = HERE) -> str:
-    """The code, as text.
+    """Generate the code, as text.
 
     Args:
         facts: ``training.json``; its ``example`` is asked.
         folder: The model's folder.
-        base: Where an adapter's base lies; none of a model that is whole.
+        base: The folder of an adapter's base; None for a complete model.
         at: What the code loads: a path, or a name on the Hub.
     """
     imports = ["from string import Template", ""]
@@ -42,7 +42,7 @@ def code(facts: Mapping[str, Any], folder: Path, base: Path | None, at: str = HE
     if base is not None:
         imports.append("from peft import PeftModel")
         classes.append("GenerationConfig")
-        # beside the project its path is a short one, and tells nothing of this machine
+        # relative to the project, so that it does not reveal paths of this machine
         where = repr(os.path.relpath(base.resolve(), folder.resolve()))
         load = [f"base = AutoModelForCausalLM.from_pretrained({where})"]
         if quantization := quantization_of(folder):

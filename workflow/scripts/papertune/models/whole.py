@@ -1,4 +1,4 @@
-"""A model as one folder that other programs load: whole weights, tokenizer, settings of generation."""
+"""Export a model as one folder: merged weights, tokenizer, generation settings."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from papertune.models.loading import ADAPTER, load_config, load_tokenizer, merge
 from papertune.models.modelfolder import generation_defaults
 from papertune.study.settings import Answering
 
-OWN = ("README.md", "training.json", "history.csv", "generation_config.json")  # are not taken along
+OWN = ("README.md", "training.json", "history.csv", "generation_config.json")  # not copied
 
 
 def whole_model(
@@ -20,18 +20,18 @@ def whole_model(
     answering: Answering,
     place: Callable[[Path, Path], None] = lambda path, target: target.symlink_to(path),
 ) -> str:
-    """Write weights, tokenizer and settings into a folder; says how adapters were merged, if so.
+    """Write weights, tokenizer and settings into a folder; returns how adapters were merged.
 
     Args:
-        model: The model's folder, or an adapter's; ``base`` is then that of its base.
+        model: The model's folder, or an adapter's; ``base`` is then its base's folder.
         answering: Its limits become the folder's generation settings.
-        place: Gives a file of a model that is whole already its name in the folder.
+        place: Puts a file of an already complete model into the folder (link or copy).
 
     Raises:
-        TrainingError: a folder is not there or not whole.
+        TrainingError: a folder is missing or incomplete.
     """
     merged = ""
-    own = (model / "tokenizer_config.json").exists()  # an adapter may leave it to its base
+    own = (model / "tokenizer_config.json").exists()  # an adapter may use its base's
     tokenizer = load_tokenizer(model if own else base)
     if (model / ADAPTER).exists():
         whole, merged = merged_model(model, base)
@@ -48,7 +48,7 @@ def whole_model(
 
 
 def generation_config(folder: Path, config: Any) -> Any:
-    """The settings of generation that transformers would load with a model of a configuration."""
+    """The generation settings that transformers would load with a model."""
     from transformers import GenerationConfig
 
     if (folder / "generation_config.json").exists():
@@ -57,5 +57,5 @@ def generation_config(folder: Path, config: Any) -> Any:
 
 
 def penalty_of(folder: Path, config: Any) -> float:
-    """The penalty on repetition that a model's own settings name; 1 is none."""
+    """The repetition penalty in a model's own settings; 1 means none."""
     return float(generation_config(folder, config).repetition_penalty or 1)

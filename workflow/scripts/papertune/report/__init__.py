@@ -1,1 +1,1 @@
-"""From the matrix to tables, figures and the page."""
+"""Tables, figures and the page, made from the matrix."""

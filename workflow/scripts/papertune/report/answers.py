@@ -1,8 +1,8 @@
-"""All answers for the page's explorer: columns that filters read, and texts in pieces.
+"""The data of the page's explorer of answers: columns for filters, and texts in pieces.
 
-A piece is some neighbouring questions with what every model and seed answered, each text once. While all
-pieces are small they stand in the page; beyond that in a folder beside it, and the page loads those that
-it shows.
+A piece holds some neighbouring questions with the answers of every model and seed, each text once.
+Up to a total size, pieces are embedded in the page; beyond it they are files in a folder beside it,
+and the page loads those that it shows.
 """
 
 import json
@@ -30,32 +30,32 @@ from papertune.records import (
 from papertune.report.parts import embed_json, safe_url
 from papertune.study.layout import Layout
 
-BYTES = 8_000_000  # of pieces in the page itself
-PIECE = 100_000  # characters of a piece's questions, about
+BYTES = 8_000_000  # maximum of pieces embedded in the page
+PIECE = 100_000  # approximate characters of a piece
 LONGEST = 20_000  # characters of a text on the page
 INFINITE = 1e308  # JSON has no infinity
-CUT, EMPTY, IN_PART, MISSING = 1, 2, 4, 8  # what may be said of an answer, as bits
-# what a data set's reference says of a question that its text does not answer, as QASPER's do
+CUT, EMPTY, IN_PART, MISSING = 1, 2, 4, 8  # flags of an answer, as bits
+# references of unanswerable questions in data sets such as QASPER
 UNANSWERABLE = {"", "unanswerable", "not answerable", "no answer", "cannot be answered"}
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some questions with their answers, as JSON that may stand in a script element."""
+    """Some questions with their answers, as JSON that is safe in a script element."""
 
     text: str
-    first: int  # the place of its first question among all
+    first: int  # index of its first question among all questions
 
 
 class Explored:
-    """The answers of a study: ``columns`` for all questions, and pieces in the page or beside it."""
+    """The answers of a study: ``columns`` for all questions, and pieces in or beside the page."""
 
     def __init__(self, layout: Layout, folder: Path, *, budget: int) -> None:
-        """Reads all answers and scores; writes pieces to the folder where they are beyond the budget.
+        """Read all answers and scores; write pieces to the folder if they exceed the budget.
 
         Args:
-            folder: Of the pieces, which is made; those of an earlier page are removed.
-            budget: Bytes of pieces that the page itself holds at most.
+            folder: The folder of pieces to make; pieces of an earlier page are removed.
+            budget: Maximum of bytes of pieces embedded in the page.
         """
         study = layout.experiment
         self._layout, self._metrics = layout, [*study.scored]
@@ -66,7 +66,7 @@ class Explored:
         self.scores: list[list[float | None]] = [[] for _ in self._runs]
         self.flags: list[list[int]] = [[] for _ in self._runs]
         self.starts: list[int] = []
-        self.pieces: list[str] = []  # in the page; none where they lie in the folder
+        self.pieces: list[str] = []  # embedded in the page; empty if they are in the folder
         self._write(folder, budget)
 
     def _write(self, folder: Path, budget: int) -> None:
@@ -105,7 +105,7 @@ class Explored:
         pairs = (pair for pair in read_pairs(self._layout.test_set(test_set)) if pair.id in asked)
         known: list[list[str]] = []
         questions: list[dict[str, Any]] = []
-        order: dict[str, int] = {}  # document → its place in the piece
+        order: dict[str, int] = {}  # document → its index in the piece
         size, first = 0, len(self.columns["pairs"])
         for pair in sorted(pairs, key=_place):
             if pair.document not in order:
@@ -124,7 +124,7 @@ class Explored:
             yield Piece(embed_json({"documents": known, "questions": questions}), first)
 
     def _question(self, place: int, pair: Pair, cells: list["_Cell"]) -> dict[str, Any]:
-        """What a piece holds of a question; its numbers go to the columns."""
+        """A question's part of a piece; its numbers are added to the columns."""
         judged = self._layout.experiment.comparison.metric
         texts: dict[str, int] = {}
         said, values, longest = [], [], 0
@@ -145,13 +145,13 @@ class Explored:
             **{"question": _cut(pair.question), "reference": _cut(pair.answer), "said": said},
             "texts": [_cut(text) for text in texts],
             "ids": [text_id(pair, text) for text in texts],
-            # one number where all have the same
+            # one number if all are equal
             "values": [one[0] if one.count(one[0]) == len(one) else one for one in by_metric],
         }
         return found | ({"turn": len(pair.before)} if pair.before else {})
 
     def index(self) -> dict[str, Any]:
-        """What the page must have at once, as JSON values; without texts."""
+        """What the page needs immediately, as JSON values without texts."""
         study = self._layout.experiment
         names, judged = [*study.models], metric_named(study.comparison.metric)
         sets = [study.sets[name].generator for name in study.test_set_names]
@@ -176,7 +176,7 @@ class Explored:
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """Where the lines of a model's and seed's answers and scores begin, by pair."""
+    """Byte offsets of the answers and scores of a model and seed, by pair."""
 
     paths: tuple[str, str]
     answers: dict[str, int]
@@ -195,18 +195,18 @@ class _Cell:
 
 
 def _offsets(path: str, kind: type[Any]) -> dict[str, int]:
-    """Where the record of each pair begins; all are looked at here, and only fetched later."""
+    """The byte offset of each pair's record; records are checked here and read later."""
     lines = placed_lines(path)
     return {from_dict(kind, values, where).pair: offset for offset, where, values in lines}
 
 
 def _write_piece(folder: Path, number: int, text: str) -> None:
-    # one call with JSON, in which embed_json left nothing that is more than data
+    # one function call with JSON, which embed_json has made safe
     Path(folder, f"{number}.js").write_text(f"papertuneAnswers({number},{text})\n", "utf-8")
 
 
 def _documents(layout: Layout) -> dict[str, list[str]]:
-    """Title, address and text of every document that tests."""
+    """Title, address and text of every test document."""
     splits = sorted({one.documents for one in layout.experiment.sets.values()})
     paths = chain.from_iterable(map(layout.documents, splits))
     every: Iterable[Document] = chain.from_iterable(read_records(p, Document) for p in paths)
@@ -214,7 +214,7 @@ def _documents(layout: Layout) -> dict[str, list[str]]:
 
 
 def _place(pair: Pair) -> tuple[Any, ...]:
-    """Where a question stands: by its document, those of a conversation in their order."""
+    """Sort key of a question: by document, then in the order of its conversation."""
     talk = (pair.conversation, len(pair.before)) if pair.before else (pair.id, 0)
     return pair.year, pair.document, *talk
 
@@ -231,7 +231,7 @@ def _unanswerable(reference: str) -> bool:
 
 
 def _number(value: float | None, metric: Metric) -> float | None:
-    """With the digits that are shown, so that a filter and what is read beside it agree."""
+    """Round to the digits that are shown, so that filters agree with the display."""
     if value is None or math.isnan(value):
         return None
     if math.isinf(value):
@@ -240,9 +240,9 @@ def _number(value: float | None, metric: Metric) -> float | None:
 
 
 def _thresholds(metric: Metric, scores: list[list[float | None]]) -> tuple[float, float]:
-    """Beyond which value an answer is wrong, and what difference of models is a disagreement.
+    """The value beyond which an answer counts as wrong, and the difference that is a disagreement.
 
-    Half of the way to the best value; of a metric without one the median, and as much.
+    Half of the way to the best value; for a metric without a best value, both are its median.
     """
     best = metric.bounds[1]
     if math.isfinite(best):

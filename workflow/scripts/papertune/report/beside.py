@@ -1,4 +1,4 @@
-"""What stands beside the metric that a study is judged by, and tells form from content."""
+"""The table that tells form from content, beside the comparison's metric."""
 
 from papertune.metrics import metric_named
 from papertune.metrics.form import companions
@@ -26,7 +26,7 @@ def side_by_side(cells: list[Cell], experiment: Experiment) -> tuple[list[str], 
 
 
 def form_table(cells: list[Cell], experiment: Experiment) -> Table:
-    """The comparison's metric, and what tells a gain in form from one in content."""
+    """The comparison's metric, and the metrics that tell a gain in form from one in content."""
     labels, by_set = side_by_side(cells, experiment)
     rows = [
         [test_set, experiment.model_label(model), *(text for cell in found for text in _told(cell))]

@@ -1,4 +1,4 @@
-"""The numbers of two studies, compared on the questions that both asked."""
+"""Compare the numbers of two studies on the questions that both asked."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ from papertune.scores.sums import Measured, Questions, Sums, read_parts, read_qu
 from papertune.study.design import Design
 from papertune.study.settings import Comparison
 
-FIRST = "\0first"  # ends the names under which the first study's models are measured
+FIRST = "\0first"  # suffix of the names of the first study's models
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +31,17 @@ class Shared:
     """The questions of a test set that both studies asked."""
 
     questions: Questions
-    mine: int  # how many the first study asked
+    mine: int  # number of the first study's questions
     theirs: int
-    # documents that each study has other questions about, which nothing can be paired on
+    # documents with different questions in the two studies, which cannot be paired
     left: tuple[frozenset[str], frozenset[str]]
 
 
 def shared_questions(mine: Path, theirs: Path) -> Shared:
-    """Those about documents of which both studies have the same pairs.
+    """The questions about documents for which both studies have the same pairs.
 
     Args:
-        mine: A file of scores of the first study, as ``theirs`` is of the second.
+        mine: A file of scores of the first study; ``theirs`` is one of the second.
     """
     asked = [read_questions(path) for path in (mine, theirs)]
     pairs = [_by_document(one) for one in asked]
@@ -61,9 +61,9 @@ def _by_document(asked: Questions) -> dict[str, set[str]]:
 def compare_numbers(first: Study, second: Study) -> tuple[Table, list[Cell], list[str]]:
     """The table of models × test sets × metrics, the paired differences in it, and notes.
 
-    A difference is the second study's value less the first's, on the questions that both asked, with
-    the estimator of the matrix: both studies' models are compared with each other like a model with
-    its baseline, and p is corrected over all that is compared by one metric.
+    A difference is the second study's value minus the first's, on the questions that both asked,
+    with the estimator of the matrix: the second study's model is compared with the first's like a
+    model with its baseline, and p is corrected over all comparisons by one metric.
     """
     metrics = [one for one in first.settings["metrics"] if one in second.settings["metrics"]]
     models = [name for name in first.made["models"] if name in second.made["models"]]
@@ -74,7 +74,9 @@ def compare_numbers(first: Study, second: Study) -> tuple[Table, list[Cell], lis
             usable.append(metric)
         else:
             label = metric_named(metric).label
-            notes.append(f"{label} is by another embedder in each study: its values are no like.")
+            notes.append(
+                f"{label} has a different embedder in each study: its values cannot be compared."
+            )
     shared = {}
     for name in sets:
         files = [
@@ -127,10 +129,10 @@ def _note(name: str, first: Study, shared: Shared) -> str:
     label, same = first.made["test_sets"][name], len(shared.questions.pairs)
     if not same:
         return (
-            f"{label}: the studies asked no question in common, so that their values are no like."
+            f"{label}: the studies have no question in common, so their values cannot be compared."
         )
     counts = f"the first study's {shared.mine:,} and the second's {shared.theirs:,}"
-    return f"{label}: {same:,} questions are the same, of {counts}; differences are on these alone."
+    return f"{label}: {same:,} questions are the same, of {counts}; differences are on these only."
 
 
 def _measured(
@@ -141,7 +143,7 @@ def _measured(
     models: list[str],
     metrics: list[str],
 ) -> Iterator[Measured]:
-    """The second study's models beside the first's, and these by themselves for their luck."""
+    """The second study's models paired with the first's, and these alone for seed variance."""
     asked = shared.questions
     for model in models:
         files = first.scores(model, test_set), second.scores(model, test_set)

@@ -1,9 +1,9 @@
-"""What the matrix allows to be claimed, before it is put into words.
+"""The claims that the matrix supports, as data.
 
-A gain is one of *content* if it is still there after the answers of both models are cut to the form
-of the reference, and the answers contain the reference, or its numbers, more often as well. It is
-one of *form* if that could not be shown, and stopping, length or format explain it. Everything else
-is not told apart.
+A gain is one of *content* if it remains after the answers of both models are cut to the form of the
+reference, and the answers also contain the reference, or its numbers, more often. It is one of
+*form* if that could not be shown, and stopping, length or format explain it. All other gains are
+"not told apart".
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,11 +22,11 @@ Place = tuple[str, str, str]  # model, test set, metric
 Kind = Literal["content", "form", "not told apart"]
 Verdict = Literal["better", "worse", "mixed", "elsewhere", "not shown"]
 
-FEW = 30  # documents below which it is said that they are few
-TELLING = 10  # documents with a number in the reference that tell whether numbers are right
-RARE = 0.05  # a share of answers below which it says nothing that two models have it
-FAR_BELOW = 0.5  # of a gain: what its content is less than, is not what it is made of
-SHORT = 0.5  # answers of that length are too short to be compared with longer ones in content
+FEW = 30  # documents below which the report says that they are few
+TELLING = 10  # minimum of documents with a number in the reference for judging numbers
+RARE = 0.05  # share of answers below which equal shares of two models prove nothing
+FAR_BELOW = 0.5  # of a gain: a smaller gain in content does not explain it
+SHORT = 0.5  # length ratio below which answers are too short to compare their content
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Gain:
     """One model on one test set, against its baseline."""
 
     cell: Cell
-    own: bool  # the writer of the questions wrote the training pairs as well
-    better: bool | None  # what is shown; False: worse
+    own: bool  # the writer of the questions also wrote the training pairs
+    better: bool | None  # True or False (worse) if shown, else None
     kind: Kind | None  # of a gain that is shown
     in_form: Cell | None = None  # the same after cutting to the form of the reference
     contains: Cell | None = None
@@ -44,35 +44,35 @@ class Gain:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What can be said of one model."""
+    """What can be claimed of one model."""
 
     model: str
     baseline: str
     verdict: Verdict
     kind: Kind | None  # of what it gained
     gains: tuple[Gain, ...]  # its own writer's first
-    kept: Contrast | None  # what is left on other writers' questions, where that is known
-    documents: int  # the fewest of a test set
-    this_run_only: bool  # nothing is known of the luck of training, so nothing is claimed
+    kept: Contrast | None  # what remains on other writers' questions, if known
+    documents: int  # of the smallest test set
+    this_run_only: bool  # the variance between seeds is unknown, so nothing is claimed
 
     @property
     def few(self) -> bool:
-        """Whether it rests on few documents."""
+        """Whether the claim rests on few documents."""
         return self.documents < FEW
 
     @property
     def own(self) -> tuple[Gain, ...]:
-        """On questions by the writer of its training pairs."""
+        """Gains on questions by the writer of its training pairs."""
         return tuple(gain for gain in self.gains if gain.own)
 
     @property
     def others(self) -> tuple[Gain, ...]:
-        """On questions by other writers."""
+        """Gains on questions by other writers."""
         return tuple(gain for gain in self.gains if not gain.own)
 
     @property
     def gained(self) -> tuple[Gain, ...]:
-        """The gains that are shown and that the verdict speaks of."""
+        """The gains that are shown and that the verdict is about."""
         shown = tuple(gain for gain in self.gains if gain.better)
         return tuple(gain for gain in shown if gain.own) or shown
 
@@ -80,11 +80,11 @@ class Claim:
 def claims_of(
     cells: Iterable[Cell], experiment: Experiment, contrasts: Iterable[Contrast] = ()
 ) -> list[Claim]:
-    """What can be claimed of each model that was compared with a baseline, in their order.
+    """The claim of each model that was compared with a baseline, in order.
 
     Args:
         cells: The matrix.
-        contrasts: What models keep of their gains on other writers' questions.
+        contrasts: The shares of gains kept on other writers' questions.
     """
     found = {(c.model, c.test_set, c.metric): c for c in cells if c.year == ALL_YEARS}
     kept = {one.model: one for one in contrasts if one.kept is not None}
@@ -145,26 +145,26 @@ def kind_of(
     numbers: Cell | None,
     lengths: tuple[float | None, float | None] | None = None,
 ) -> Kind:
-    """What kind a gain is that is shown.
+    """The kind of a shown gain.
 
     Args:
-        cell: The gain; the others are what stands beside it, of the same model and test set.
-        lengths: How long the answers are against the references, the baseline's and the model's.
+        cell: The gain; the other arguments are for the same model and test set.
+        lengths: Length ratios of the answers, of the baseline and the model.
     """
     metric = metric_named(cell.metric)
     if not metric.of_text and cell.metric != "perplexity":
         return "form"  # it measures nothing else
     witnesses = [c for c in (contains, numbers) if c is not None and _tells(c)]
     said = [c.better() for c in witnesses]
-    # longer answers are more like a long reference, and no cut takes that away
+    # longer answers resemble a long reference more, which cutting does not change
     before, after = lengths or (None, None)
     grown = before is not None and after is not None and before < SHORT and after > 1.5 * before
-    # nobody is there to say otherwise: references are too long to be contained, and have no numbers
+    # no metric can contradict: references are too long to be contained, and have no numbers
     unopposed = not witnesses and in_form is not None and not grown
     still = in_form is None if cell.metric == "perplexity" else bool(in_form and in_form.better())
     if still and (any(said) or unopposed) and False not in said:
         return "content"
-    # stopping and length do not explain what is still there after the cut, unless less is contained
+    # stopping and length do not explain what remains after the cut, unless less is contained
     lost = contains is not None and contains.better() is False
     if any(said) or (still and not lost):
         return "not told apart"
@@ -178,7 +178,7 @@ def kind_of(
 
 
 def _tells(cell: Cell) -> bool:
-    """Whether a share of answers can tell two models apart: next to none of both says nothing."""
+    """Whether a share of answers can distinguish two models: not if both are near zero."""
     if cell.mean is None or cell.difference is None or cell.difference_high is None:
         return False
     if cell.metric == NUMBERS:
@@ -187,7 +187,7 @@ def _tells(cell: Cell) -> bool:
 
 
 def _less(in_form: Cell, cell: Cell, metric: Metric) -> bool:
-    """Whether a gain is measurably smaller once answers have the form of the reference."""
+    """Whether a gain is measurably smaller after answers are cut to the form of the reference."""
     most, least = in_form.difference_high, cell.difference_low
     if not metric.higher_is_better:
         most, least = cell.difference_high, in_form.difference_low

@@ -1,4 +1,4 @@
-"""What each column of the tables' CSV means: the page README.md that lies beside them."""
+"""The description of each column of the CSV tables: README.md beside them."""
 
 from inspect import cleandoc
 from pathlib import Path
@@ -12,40 +12,40 @@ from papertune.scores.writers import Contrast
 INTRODUCTION = """\
 # The tables of this study
 
-Each table is here four times: `.csv` for programs and spreadsheets, `.md` to be pasted into Markdown, `.tex`
-for LaTeX, and `.json`, which the report is made of.
+Each table has four files: `.csv` for programs and spreadsheets, `.md` for pasting into Markdown, `.tex`
+for LaTeX, and `.json`, from which the report is made.
 
-In CSV a number is a number: with a point, ten digits at most, no marks, no commas between thousands; `inf` is
-infinite. A cell is empty where there is no number, or where it is not known. Shares are between 0 and 1.
-Text that a spreadsheet would reckon as a formula has an apostrophe before it. `…` in a name below stands for
-a heading.
+In CSV, numbers are plain: with a decimal point, ten digits at most, no marks, no commas between thousands;
+`inf` is infinite. A cell is empty if there is no number, or if it is unknown. Shares are between 0 and 1.
+Text that a spreadsheet would evaluate as a formula has an apostrophe before it. `…` in a name below stands
+for a heading.
 
-LaTeX says in its first line which packages it needs. A table that would not fit a page is several, with the
-first columns in each; a cell of more than 400 characters is cut there, and nowhere else.
+A LaTeX file names the packages that it needs in its first line. A table that would not fit a page is split
+into several, with the first columns in each; only there, a cell of more than 400 characters is cut.
 """
 BEHIND = {
-    "… low": "lower end of the number’s interval; of a difference corrected as its p is",
-    "… high": "its upper end",
-    "… verdict": "`better` or `worse` than the baseline, corrected; empty where neither can be said",
-    "… not read": "answers that the embedder could not read, or not their references; empty where none",
-    "… note": "why nothing is claimed: `one run`, `few documents`, `infinite`; or what else is said",
+    "… low": "lower end of the number’s interval; for a difference, corrected like its p",
+    "… high": "upper end of the interval",
+    "… verdict": "`better` or `worse` than the baseline, corrected; empty if neither is shown",
+    "… not read": "answers that the embedder could not read, or not their references; empty if none",
+    "… note": "why nothing is claimed: `one run`, `few documents`, `infinite`; or another remark",
     "… sd": "standard deviation between questions",
-    "… own writer": "`yes` where the writer of the questions wrote the pairs that the model was trained on",
-    "… (s)": "seconds, in the place of hours, minutes and seconds",
-    "… (at least)": "`yes` where not all of it is known, so that it is at least that",
+    "… own writer": "`yes` if the writer of the questions wrote the model’s training pairs",
+    "… (s)": "seconds, instead of hours, minutes and seconds",
+    "… (at least)": "`yes` if not all of it is known, so that the number is a lower bound",
     "… #2": "the second column of the same name",
 }
-MODEL = {"Model": "the model’s label", "Held against": "label of its baseline, where these differ"}
+MODEL = {"Model": "the model’s label", "Baseline": "label of its baseline, if these differ"}
 SET = {"Test set": "label of the test set", **MODEL}
-COUNTS = {"Documents": "documents that were tested with", "Seeds": "seeds of the model"}
-WRITERS = {"Trained on": "labels of those who wrote the pairs that it was trained on"}
+COUNTS = {"Documents": "number of test documents", "Seeds": "seeds of the model"}
+WRITERS = {"Trained on": "labels of the writers of its training pairs"}
 METRIC = "mean of the comparison’s metric over questions and seeds"
 CHANGE = "its difference to the baseline’s"
-# table → what it is, and heading → what stands below it
+# table → its description, and heading → the column's description
 TABLES: dict[str, tuple[str, dict[str, str]]] = {
     "comparison": ("the matrix", {**MODEL, "(label of a test set)": METRIC}),
     "form": (
-        "what tells a gain in form from one in content",
+        "metrics that tell a gain in form from one in content",
         {**SET, "(label of a metric)": "its mean", "(label of a metric), difference": CHANGE},
     ),
     "gains": (
@@ -70,7 +70,7 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
             **SET,
             "Metric": "label of the metric",
             "Mean": "its mean over questions and seeds",
-            "By chance": "mean of references against those of other documents",
+            "By chance": "mean between references of different documents",
             "Difference": CHANGE,
             "p": "p-value of the difference",
             "p corrected": "the same, corrected over the metric’s matrix",
@@ -85,11 +85,11 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
             **MODEL,
             **WRITERS,
             "Seed": "of this training",
-            "Trained parameters": "weights that were changed",
+            "Trained parameters": "weights that were trained",
             "All parameters": "weights of the model",
             "Steps": "optimiser steps",
-            "Examples cut": "examples that were cut to fit",
-            "Examples too long": "examples that were left out",
+            "Examples cut": "examples that were shortened to fit",
+            "Examples too long": "examples that were left out because they were too long",
             "Tokens seen": "tokens that were trained on",
             "Seconds": "time of training",
             "Tokens per second": "its speed",
@@ -97,7 +97,7 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
             "Device": "where it ran",
             "Training loss, last tenth of steps": "mean, in nats per answer token",
             "Best validation loss": "of all checkpoints, in nats per answer token",
-            "Untrained": "validation loss before training; the note says where no checkpoint was better",
+            "Untrained": "validation loss before training; the note says if no checkpoint was better",
         },
     ),
     "stages": (
@@ -105,7 +105,7 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
         {
             "Stage": "`list`, `collect`, `split`, `synthesize`, `choose`, `answer` or `score`",
             "Part": "year, split, generator, or model and test set",
-            "Outcome": "`kept` or `rejected`; `lacking` and `cleaned` are counted beside",
+            "Outcome": "`kept` or `rejected`; `lacking` and `cleaned` are counted separately",
             "Reason": "why, or how",
             "Unit": "what is counted",
             "Count": "how many",
@@ -135,7 +135,7 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
         "programs that pass their tests, and that are well formed",
         {
             **SET,
-            "What changed": "verdicts against the baseline",
+            "What changed": "verdicts compared with the baseline",
             "Problems": "problems that count",
             "(label of a metric)": "its mean",
             "(label of a metric), difference": CHANGE,
@@ -143,19 +143,19 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "turns": ("the comparison’s metric by turn of a conversation", {**SET, "Turn …": METRIC}),
     "filter": (
-        "how well the filter of unrelated questions tells",
+        "how well the filter of unrelated questions works",
         {
             "Threshold": "which threshold",
-            "Precision": "share of the study’s among those that pass",
-            "Recall": "share of the study’s that pass",
+            "Precision": "share of the study’s questions among those that pass",
+            "Recall": "share of the study’s questions that pass",
             "F1": "harmonic mean of both",
-            "Unrelated that pass": "share of the unrelated that pass",
+            "Unrelated that pass": "share of unrelated questions that pass",
         },
     ),
     "leakage": (
-        "what stands on both sides of a split",
+        "texts on both sides of a split",
         {
-            "What became of it": "`taken out`, or kept and told",
+            "What became of it": "`taken out`, or kept and reported",
             "Split": "split, or generator and split",
             "Document": "id of the document or pair",
             "Reason": "why",
@@ -163,33 +163,33 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
         },
     ),
     "unsuspected": (
-        "the matrix with and without what is suspicious",
+        "the matrix with and without suspect documents",
         {
             **SET,
             "All documents": METRIC,
-            "Without suspicious": METRIC,
-            "Documents": "documents of the former",
-            "Of these": "documents of the latter",
+            "Without suspects": METRIC,
+            "Documents": "number of all documents",
+            "Of these": "number without suspects",
         },
     ),
     "probes": (
         "answers to probes",
         {
             "Probe": "label of the probe",
-            "From": "where it is from",
+            "From": "the probe’s origin",
             "Question": "what was asked",
             "Reference": "reference answer, if there is one",
             **MODEL,
             "Seed": "of the model",
             "Answer": "what it wrote",
             "Words": "words of the answer",
-            "Repetition": "share of it that repeats what stands before",
-            "Repeats from word": "the first word that does",
+            "Repetition": "share of the answer that repeats earlier words",
+            "Repeats from word": "number of the first word that repeats",
             "Rating": "mean of people’s ratings",
         },
     ),
     "ratings": (
-        "what people think of answers to probes",
+        "people’s ratings of answers to probes",
         {
             **MODEL,
             "Rating": "mean rating, 1 to 5",
@@ -203,8 +203,8 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
     "agreement": (
         "how raters agree",
         {
-            "Raters and": "each other, or a metric",
-            "Measure": "of agreement",
+            "Raters and": "compared with each other, or with a metric",
+            "Measure": "the measure of agreement",
             "Agreement": "its value, −1 to 1",
             "Answers": "answers that are rated",
             "Probes": "their probes",
@@ -219,20 +219,20 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
             "Questions": "questions about each",
             "Seeds": "of each model",
             "Smallest": "smallest difference that 80% of such studies would show",
-            "Seeds for …": "seeds that are needed for such a difference, all else the same",
-            "Documents for …": "documents that are",
-            "Questions for …": "questions that are",
-            "Cheapest": "what takes the fewest hours",
+            "Seeds for …": "seeds needed for such a difference, all else the same",
+            "Documents for …": "documents needed for it",
+            "Questions for …": "questions needed for it",
+            "Cheapest": "the change that takes the fewest hours",
         },
     ),
     "cost": (
-        "what the jobs took",
+        "resources used by the jobs",
         {
             "Stage": "the rule",
-            "Model or generator": "whose job",
+            "Model or generator": "of the job",
             "Numbers from": "`records` of jobs, the cluster’s `accounting`, or `both`",
             "Jobs": "jobs that made the results",
-            "Attempts": "attempts at them",
+            "Attempts": "attempts at these jobs",
             "Queue time": "waiting for a node",
             "Wall time": "from start to end",
             "CPU hours asked": "CPUs that were held × hours",
@@ -240,8 +240,8 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
             "GPU hours asked": "GPUs that were held × hours",
             "GPU hours used": "hours that GPUs were busy",
             "Peak memory (MiB)": "largest of a job, in 2²⁰ bytes",
-            "Memory asked (MiB)": "largest that a job was given",
-            "Energy (kWh)": "where the cluster measures it",
+            "Memory asked (MiB)": "largest request of a job",
+            "Energy (kWh)": "if the cluster measures it",
             "Estimated cost (GPU hours asked × price)": "in the price’s currency",
         },
     ),
@@ -250,11 +250,11 @@ MADE_OF = {"matrix": Cell, "writers": Contrast, "counts": Count, "spread": Sprea
 
 
 def write_columns(folder: str | Path) -> None:
-    """Write ``README.md`` into the folder of tables: every table and column that there can be."""
-    parts = [INTRODUCTION, "## Behind a heading\n", _listed(BEHIND)]
+    """Write ``README.md`` into the folder of tables: every possible table and column."""
+    parts = [INTRODUCTION, "## Suffixes of headings\n", _listed(BEHIND)]
     for name, (what, columns) in TABLES.items():
         parts += [f"## {name}\n", f"{what[0].upper()}{what[1:]}.\n", _listed(columns)]
-    parts.append("# What tables are made of\n")
+    parts.append("# Files that tables are made from\n")
     for name, kind in MADE_OF.items():
         parts += [f"## {name}.csv\n", f"{cleandoc(kind.__doc__ or '')}\n"]
     with atomic_write(Path(folder, "README.md")) as stream:

@@ -1,4 +1,4 @@
-"""What the matrix says, in plain words and no more than the claims say."""
+"""The matrix in plain words: a headline, findings and caveats, limited to the claims."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ GAINED = {
     "form": "In form only: {}",
     "not told apart": "Form and content not told apart: {}",
 }
-NAMED = 2  # more models or cells than that are counted, and the first and last of them named
+NAMED = 2  # more models or cells are summarized by their number and the two extremes
 
 Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """A headline, the findings behind it, what they do not show, and the claims they are made of."""
+    """A headline, the findings behind it, caveats, and the claims that they are based on."""
 
     headline: str
     findings: list[str]
@@ -37,9 +37,9 @@ class Conclusion:
 def conclude(
     cells: list[Cell], experiment: Experiment, contrasts: Iterable[Contrast] = ()
 ) -> Conclusion:
-    """Which models beat their baseline, in content or in form, and what another writer leaves of it.
+    """Say which models beat their baseline, in content or form, and how much other writers confirm.
 
-    Arguments as of :func:`papertune.report.claims.claims_of`.
+    Arguments as in :func:`papertune.report.claims.claims_of`.
     """
     claims = claims_of(cells, experiment, contrasts)
     which = (experiment.comparison.metric, ALL_YEARS)
@@ -54,7 +54,7 @@ def conclude(
 
 
 def headline(claims: list[Claim], experiment: Experiment) -> str:
-    """The claims in a few sentences; each number in it is one of theirs."""
+    """The claims in a few sentences; all numbers come from the claims."""
     if not claims:
         return "Nothing to compare: the experiment has no baseline, or no model beside it."
     said = _of_gains(claims, experiment)
@@ -69,7 +69,7 @@ def headline(claims: list[Claim], experiment: Experiment) -> str:
     once = [claim for claim in claims if claim.this_run_only]
     if once:
         who = "" if len(once) == len(claims) else f" for {_names(once, experiment)}"
-        said.append(f"This run only{who}: trained once, so that luck may have made it")
+        said.append(f"This run only{who}: trained once, so the result may be due to chance")
     fewest = min(claims, key=lambda claim: claim.documents)
     if fewest.few:
         said.append(f"Documents are few ({fewest.documents})")
@@ -77,7 +77,7 @@ def headline(claims: list[Claim], experiment: Experiment) -> str:
 
 
 def _of_gains(claims: list[Claim], experiment: Experiment) -> list[str]:
-    """What was gained, of which kind, and what other writers' questions leave of it."""
+    """The gains, their kinds, and how much is kept on other writers' questions."""
     said: list[str] = []
     here = [c for c in claims if c.gained and (not c.own or c.gained[0].own)]
     for kind, sentence in GAINED.items():
@@ -91,14 +91,14 @@ def _of_gains(claims: list[Claim], experiment: Experiment) -> list[str]:
     if elsewhere:
         kinds = _and(list(dict.fromkeys(str(claim.kind) for claim in elsewhere)))
         who = f"{_names(elsewhere, experiment)} gained ({kinds}: {_gains(elsewhere, experiment)})"
-        said.append(f"Not where it was trained to: {who}, but only on another writer's questions")
+        said.append(f"Not on its own writer's questions: {who}, but only on another writer's")
     asked = [claim for claim in here if claim.own and claim.others]
     if kept := [claim for claim in asked if claim.kept]:
         told = _some(kept, lambda one: _kept(one, experiment, len(kept) > 1), by=_share)
         said.append(f"Kept of the gain on questions by another writer: {told}")
     if lost := [claim for claim in asked if not claim.kept]:
         told = _places([gain for claim in lost for gain in claim.others], experiment)
-        said.append(f"What is kept of it on questions by another writer cannot be told: {told}")
+        said.append(f"How much is kept on questions by another writer cannot be determined: {told}")
     if here and not any(claim.own for claim in here):
         said.append("No questions by the writer of the training pairs were asked")
     elif here and not any(claim.others for claim in here):
@@ -123,7 +123,7 @@ def _of_nothing(claims: list[Claim], experiment: Experiment) -> str:
 
 
 def _gains(claims: list[Claim], experiment: Experiment) -> str:
-    """The gains of models, of each the smallest that is meant, with their intervals."""
+    """The gains of models with their intervals; for each model, its smallest gain."""
 
     def told(claim: Claim) -> str:
         gain = gain_of(_least(claim).cell, signed=True)
@@ -167,7 +167,7 @@ def _places(gains: list[Gain], experiment: Experiment) -> str:
 def _some(
     things: list[Thing], told: Callable[[Thing], str], *, by: Callable[[Thing], float]
 ) -> str:
-    """Each of a few things; of more their number, the least and the greatest."""
+    """List a few things; for more, give their number, the least and the greatest."""
     if len(things) <= NAMED:
         return ", ".join(map(told, things))
     least, most = min(things, key=by), max(things, key=by)
@@ -232,9 +232,9 @@ def _caveats(judged: list[Cell], claims: list[Claim], experiment: Experiment) ->
     said = [
         f"Judged by {metric.in_words} ({metric.unit}). Intervals are {level(how.confidence)}, over "
         f"seeds and documents; differences are on the same questions{corrected}.",
-        "A gain is one in content if it is there in the form of the reference as well, and references "
-        "or their numbers are contained more often; one in form if that could not be shown and "
-        "stopping, length or format explain it.",
+        "A gain is one in content if it remains with answers cut to the form of the reference, "
+        "and references or their numbers are contained more often; it is one in form if that could "
+        "not be shown and stopping, length or format explain it.",
     ]
     spread = [cell for cell in judged if cell.seeds > 1 and cell.seed_high is not None]
     if spread:
@@ -242,9 +242,9 @@ def _caveats(judged: list[Cell], claims: list[Claim], experiment: Experiment) ->
         said.append(
             "Between seeds, "
             f"{experiment.model_label(widest.model)} on {experiment.set_label(widest.test_set)} "
-            f"moves most: {number(widest.seed_low, how.metric)} to "
+            f"varies most: {number(widest.seed_low, how.metric)} to "
             f"{number(widest.seed_high, how.metric)} over {widest.seeds} seeds."
         )
     elif any(claim.this_run_only for claim in claims):
-        said.append("Every model was trained once: luck of training cannot be told from effect.")
+        said.append("Every model was trained once: effects cannot be told from chance in training.")
     return said

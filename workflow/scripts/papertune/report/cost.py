@@ -1,4 +1,4 @@
-"""What an experiment's results cost: its jobs, the attempts at them, and the table of both."""
+"""The cost of an experiment's results: its jobs, their attempts, and the table of both."""
 
 import json
 import logging
@@ -16,8 +16,7 @@ from papertune.study.layout import Layout
 
 log = logging.getLogger("papertune")
 
-# rules in the order of the work; what comes after the matrix (tables, figures, the page) is no part
-# of its cost
+# rules in order; what comes after the matrix (tables, figures, the page) is not part of its cost
 STAGES = (
     *("list_documents", "fetch_documents", "render_documents", "download_base"),
     *("convert_base", "keep_apart", "synthesize", "write_archive", "pretrain_base", "train"),
@@ -31,7 +30,7 @@ SHARED = (
 COLUMNS = ("Stage", "Model or generator", "Numbers from", "Jobs", "Attempts")
 COST = "Estimated cost (GPU hours asked × price)"
 DAY = 86_400.0
-# seconds that the work may begin before its job does or end after it (clocks differ), and that the
+# seconds by which the work may begin before its job or end after it (clocks differ), and which the
 # job may take before and after the work
 EARLY, LATE = 60.0, 600.0
 
@@ -42,7 +41,7 @@ Job = tuple[str, tuple[tuple[str, str], ...]]  # stage, wildcards
 
 
 def job_of(rule: str, wildcards: Mapping[str, str]) -> Job:
-    """A job, by its stage and its wildcards; a generator's work is one stage wherever it is done."""
+    """A job, by stage and wildcards; a generator's work is one stage, whichever rule does it."""
     return rule.removesuffix("_here"), tuple(sorted(wildcards.items()))
 
 
@@ -91,8 +90,8 @@ def _jobs(layout: Layout) -> Iterator[tuple[str, str, dict[str, str]]]:
 class Attempt:
     """Seconds, bytes and joules of one attempt.
 
-    ``None`` is what is not known. A job that ran without a cluster waited in no queue. An attempt
-    that was killed is known up to when its record was written last: it took ``at_least`` that.
+    ``None`` means unknown. A job without a cluster has no queue time. A killed attempt is known
+    up to the last write of its record: it took ``at_least`` that.
     """
 
     record: JobRecord
@@ -110,10 +109,10 @@ class Attempt:
 
 
 def attempts(records: Iterable[JobRecord], accounted: Mapping[str, list[Usage]]) -> list[Attempt]:
-    """What every recorded attempt took, completed and corrected by the cluster's accounting.
+    """The resources of every recorded attempt, completed by the cluster's accounting.
 
-    A start of a cluster's job counts for the one attempt that fills it. It does not if several
-    attempts or a whole run of Snakemake were inside: then their own records are all there is.
+    The accounting of a cluster job is used if it contains exactly one attempt. If it contains
+    several, or a whole run of Snakemake, only the attempts' own records are used.
     """
     records = list(records)
     matched = [_start_of(record, accounted.get(record.job, [])) for record in records]
@@ -124,14 +123,14 @@ def attempts(records: Iterable[JobRecord], accounted: Mapping[str, list[Usage]])
 
 
 def _start_of(record: JobRecord, starts: Iterable[Usage]) -> Usage | None:
-    """The start of a job that this attempt fills: it begins and ends with it."""
+    """The start of a cluster job that begins and ends with this attempt."""
     fitting = {}
     for usage in starts:
         if usage.started is None or usage.ended is None:
             continue
         late = record.started - usage.started
         left = usage.ended - (record.ended or record.seen)
-        # how long a killed attempt went on is not known
+        # the duration of a killed attempt is not known
         if -EARLY <= late <= LATE and -EARLY <= left <= (LATE if record.ended else left):
             fitting[abs(late)] = usage
     return fitting[min(fitting)] if fitting else None
@@ -148,11 +147,11 @@ def _attempt(record: JobRecord, usage: Usage | None) -> Attempt:
         queue=queue if record.job else 0.0,
         wall=wall,
         cpu_asked=wall * (told.cpus or record.threads),
-        cpu_used=told.cpu_seconds or record.cpu_seconds,  # of the whole job, its start included
+        cpu_used=told.cpu_seconds or record.cpu_seconds,  # of the whole job, including its start
         gpu_asked=wall * gpus,
         gpu_used=record.gpu_seconds if gpus else 0.0,
         memory_asked=None if memory is None else memory * 2**20,
-        # looked at now and then, so the job itself may have seen more
+        # the accounting samples it, so the job's own record may be higher
         memory_used=max(filter(None, (record.peak_memory, told.peak_memory)), default=None),
         energy=told.energy,
         source="accounting" if usage else "records",
@@ -163,7 +162,7 @@ def _attempt(record: JobRecord, usage: Usage | None) -> Attempt:
 def made_and_other(
     found: Iterable[Attempt], jobs: Iterable[Job]
 ) -> tuple[dict[Job, list[Attempt]], dict[Job, list[Attempt]]]:
-    """Job → the attempts that its result took; and all others of this experiment."""
+    """Job → the attempts for its result; and all other attempts of this experiment."""
     made: dict[Job, list[Attempt]] = {job: [] for job in jobs}
     other: dict[Job, list[Attempt]] = {}
     by_job: dict[Job, list[Attempt]] = {}
@@ -195,9 +194,9 @@ def write_cost(layout: Layout, folder: str | Path) -> Table:
 
 
 def _accounting(records: Iterable[JobRecord], memory: Path) -> dict[str, list[Usage]]:
-    """What the cluster's accounting says of all recorded jobs.
+    """The cluster's accounting of all recorded jobs.
 
-    What it said of jobs that have ended is kept: it forgets them after some months.
+    Data of ended jobs is stored, as the cluster deletes it after some months.
     """
     started = {record.job: record.started for record in reversed(list(records)) if record.job}
     try:
@@ -208,7 +207,7 @@ def _accounting(records: Iterable[JobRecord], memory: Path) -> dict[str, list[Us
     asked = {job: start for job, start in started.items() if job not in known}
     found = accounting(asked, min(asked.values()) - DAY) if asked else {}
     if asked:
-        log.info("the cluster's accounting knows %d of %d jobs", len(found), len(asked))
+        log.info("the cluster's accounting has %d of %d jobs", len(found), len(asked))
     if ended := {job: usages for job, usages in found.items() if usages[-1].final}:
         with atomic_write(memory) as stream:
             known |= ended
@@ -222,23 +221,23 @@ def cost_table(
     jobs: Mapping[Job, tuple[str, str]],
     price: float | None = None,
 ) -> Table:
-    """What made the results that are there now, a row for each stage and model or generator.
+    """The cost of the present results, a row for each stage and model or generator.
 
-    Of a job counts the newest attempt with a good end, as it made the result, and with it the
-    attempts before it that came to none, back to the good end before. Everything else that was done
-    for the experiment stands in one row below the total: runs whose results were made anew since
-    (with what they left in the store), and jobs that the experiment has no more.
+    For each job, the newest successful attempt counts, as it made the result, and the failed
+    attempts before it, back to the previous success. All other work for the experiment is in one
+    row below the total: runs whose results were made again since (with what they left in the
+    store), and jobs that the experiment no longer has.
 
-    An empty cell is not known. ``≥`` stands where not all of it is known: of an attempt that was
-    killed, or of a job without a record. Numbers of an attempt come from the cluster's accounting
-    where it knows it, from the job's own record where not.
+    An empty cell is unknown. ``≥`` marks a lower bound: an attempt was killed, or a job has no
+    record. Numbers of an attempt come from the cluster's accounting if it has the attempt, else
+    from the job's own record.
 
     Args:
-        records: Of this experiment's jobs and of those that experiments share.
-        accounted: What the cluster's accounting knows, by its ids of jobs.
+        records: Of this experiment's jobs and of jobs that experiments share.
+        accounted: The cluster's accounting, by job id.
         jobs: The experiment's jobs → their rows.
-        price: Of an hour of a GPU; with one, the last column is an estimate: the hours that jobs
-            asked GPUs for, whether busy or not, at that price.
+        price: Price of a GPU hour; if given, the last column is an estimate: the GPU hours that
+            jobs requested, whether busy or not, times the price.
     """
     made, other = made_and_other(attempts(records, accounted), jobs)
     measures = dict(MEASURES)
@@ -273,7 +272,7 @@ def _cell(
     known = [value for attempt in tried if (value := getattr(attempt, measure)) is not None]
     if not known:
         return Shown("", {name: None, "(at least)": ""})
-    if measure != "memory_asked":  # jobs that asked for none are no gap in what is known
+    if measure != "memory_asked":  # a job without a request for memory is not a gap in the data
         complete = complete and len(known) == len(tried)
         if measure != "queue":
             complete = complete and not any(attempt.at_least for attempt in tried)
@@ -283,7 +282,7 @@ def _cell(
 
 
 def _clock(seconds: float) -> str:
-    """Whole seconds, rounded up: what took a moment did not take nothing."""
+    """Whole seconds, rounded up so that short times are not zero."""
     minutes, seconds = divmod(math.ceil(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
@@ -300,8 +299,7 @@ def _mebibytes(size: float) -> str:
     return f"{size / 2**20:.0f}"
 
 
-# heading → which number of an attempt stands below it, and how; and for programs, times what, and
-# below which name
+# heading → the attempt's number, its format, and for CSV a factor and a suffix of the heading
 MEASURES: dict[str, tuple[str, Callable[[float], str], float, str]] = {
     "Queue time (h:mm:ss)": ("queue", _clock, 1, "(s)"),
     "Wall time (h:mm:ss)": ("wall", _clock, 1, "(s)"),

@@ -1,4 +1,4 @@
-"""Counts from listing to score: what each stage kept, what it rejected and why."""
+"""Counts from listing to score: what each stage kept and rejected, and why."""
 
 import csv
 import dataclasses
@@ -23,7 +23,7 @@ from papertune.study.splits import OTHER_SIDE, split_of
 
 log = logging.getLogger("papertune")
 
-# stages of the way through, in its order, and what the page calls them
+# stages in order, with their names on the page
 STAGES = {
     "list": "Listed",
     "collect": "With text",
@@ -33,8 +33,8 @@ STAGES = {
     "answer": "Answered",
     "score": "Scored",
 }
-ITEMS = ("kept", "rejected")  # outcomes of which every item has one
-BESIDE = ("lacking", "cleaned")  # what else is counted
+ITEMS = ("kept", "rejected")  # outcomes, exactly one for every item
+BESIDE = ("lacking", "cleaned")  # further counts, which are not items
 WHOLE = (
     "no_pairs",
     "service_refused",
@@ -45,12 +45,12 @@ WHOLE = (
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many items of one part of a stage met one fate.
+    """The number of items of one part of a stage with one outcome.
 
     ``part`` is a year, a split, ``generator/split`` or ``model/test set``; ``outcome`` is ``kept``
     or ``rejected``; ``reason`` says why it was rejected, or how a document's text was found;
-    ``unit`` is ``documents``, ``pairs`` or ``answers``. What is ``lacking`` is no item: so many more
-    documents were wanted of the category that ``reason`` names; nor is what was ``cleaned`` of pairs.
+    ``unit`` is ``documents``, ``pairs`` or ``answers``. ``lacking`` does not count items, but how
+    many more documents were wanted of the category in ``reason``; ``cleaned`` counts cleaned pairs.
     """
 
     stage: str
@@ -62,7 +62,7 @@ class Count:
 
     @property
     def shown_part(self) -> str:
-        """The part in tables, where years of a stage are added up."""
+        """The part in tables, in which a stage's years are summed."""
         return "" if self.stage in ("list", "collect") else self.part
 
 
@@ -85,7 +85,7 @@ def count_stages(layout: Layout, output: str | Path) -> list[Count]:
 
 
 def _lacking(layout: Layout) -> Counter[tuple[str, str, str, str, str]]:
-    """What categories have fewer of than are wanted, in a year or part; one may be listed elsewhere only."""
+    """Missing documents per category, in a year or part; some may be listed elsewhere only."""
     study, found = layout.experiment, Counter[tuple[str, str, str, str, str]]()
     if not study.categories_sampled:
         return found
@@ -110,7 +110,7 @@ def _items(layout: Layout) -> Iterator[tuple[str, str, str, str, str]]:
     }
     for year, path in layout.by_year("documents").items():
         for document in read_records(path, Document):
-            cut = ", its beginning only" if document.reason == "truncated" else ""
+            cut = ", beginning only" if document.reason == "truncated" else ""
             yield "collect", str(year), "kept", f"{document.found_by}{cut}", "documents"
             split = split_of(document, layout.experiment.splits)
             why = left.get(split or "", {}).get(document.id, "")
@@ -158,8 +158,8 @@ def read_counts(path: str | Path) -> list[Count]:
 
 
 def total(rows: list[Count], stage: str, **which: str) -> int:
-    """The sum over a stage's rows whose fields are as given, ``outcome="kept"``, ``part=…``; of items
-    alone where no outcome is.
+    """The sum over a stage's rows with the given fields (``outcome="kept"``, ``part=…``); without
+    an outcome, over items only.
     """
     wanted = {"stage": stage, **which}.items()
     outcomes = (which["outcome"],) if "outcome" in which else ITEMS
@@ -168,7 +168,7 @@ def total(rows: list[Count], stage: str, **which: str) -> int:
 
 
 def problems(rows: list[Count], experiment: Experiment) -> list[str]:
-    """Where something was dropped in silence: each sentence names a stage and two counts."""
+    """Mismatches of counts, which mean silent losses: each names a stage and two counts."""
 
     def parts(stage: str) -> dict[str, None]:
         return dict.fromkeys(row.part for row in rows if row.stage == stage)

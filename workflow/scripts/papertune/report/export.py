@@ -1,4 +1,4 @@
-"""A trained model as one folder for others: whole weights, tokenizer, settings, card with results."""
+"""Export a trained model as one folder: merged weights, tokenizer, settings, card with results."""
 
 import logging
 import math
@@ -38,21 +38,21 @@ def export_model(
     origin: Origin,
     threads: int = 1,
 ) -> None:
-    """Write a folder that plain ``AutoModelForCausalLM.from_pretrained`` loads.
+    """Write a folder that ``AutoModelForCausalLM.from_pretrained`` loads directly.
 
-    Adapters are merged into their base; other models are hard-linked, or copied where links cannot
-    be. The model's own folder stays as it is.
+    Adapters are merged into their base; other models are hard-linked, or copied if links are not
+    possible. The model's own folder does not change.
 
     Args:
-        model: The model folder; ``base`` is that of its base.
-        output: The folder to make; one that is there is replaced.
-        scores: (model, seed, test set) → scores of this model and of the baseline; may be none.
+        model: The model folder; ``base`` is its base's folder.
+        output: The folder to make; an existing one is replaced.
+        scores: (model, seed, test set) → scores of this model and of the baseline; may be empty.
         design: The baselines of this model.
         answering: Its limits become the folder's generation settings.
         origin: Names the model among the scores.
 
     Raises:
-        TrainingError: a folder is not there, or has a link that leads out of it.
+        TrainingError: a folder is missing, or has a link that leads out of it.
         EvaluationError: scores of different questions.
     """
     set_up_torch(threads)
@@ -75,24 +75,24 @@ def export_model(
 
 
 def _check_links(folder: Path, *, weights: bool) -> None:
-    """Raise TrainingError where a link leads out of a model's folder: an export would publish that.
+    """Raise TrainingError if a link leads out of a model's folder: the export would publish it.
 
-    Links to its own files are taken, as the Hub's cache has them; those of a base's weights are read
-    as weights only.
+    Links within the folder are allowed, as in the Hub's cache; links of a base's weights are only
+    read as weights.
     """
     own = folder.resolve()
     places = [own, own.parents[1] / "blobs"] if own.parent.name == "snapshots" else [own]
     for path in sorted(folder.glob("*")):
         taken = any(map(path.resolve().is_relative_to, places))
         if not taken and (weights or path.suffix != ".safetensors"):
-            hint = "put the file itself in its place, if the export may show it"
+            hint = "replace the link by the file itself, if the export may contain it"
             raise TrainingError(
                 f"a link that leads to {path.resolve()}", where=str(path), hint=hint
             )
 
 
 def _results(cells: list[Cell], experiment: str) -> Results:
-    """A model's cells of the matrix over all years, as its card shows them."""
+    """A model's matrix cells over all years, for its card."""
     from huggingface_hub import EvalResult
 
     rows, evaluations = [], []
@@ -114,9 +114,9 @@ def _results(cells: list[Cell], experiment: str) -> Results:
             evaluations.append(result)
     columns = ["Test set", "Metric", "Mean", "Difference to the base", "Questions", "Documents"]
     markdown = (
-        "Of this one seed, on test sets whose documents no model was trained on. Each test set has "
-        "the name of what wrote its questions; in brackets are intervals over documents, of "
-        "this run only: another seed may come out otherwise."
+        "Of this one seed, on test sets whose documents no model was trained on. Each test set is "
+        "named after the writer of its questions; brackets hold intervals over documents, for "
+        "this run only: another seed may give other results."
         f"\n\n{to_markdown(Table('', columns, rows, left=2))}"
     )
     if any(cell.unread for cell in cells):

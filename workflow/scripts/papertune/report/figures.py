@@ -1,4 +1,4 @@
-"""Figures of the report as SVG and PDF: the same input gives the same bytes."""
+"""Figures of the report as SVG and PDF; equal input gives equal bytes."""
 
 import csv
 import re
@@ -23,19 +23,19 @@ from papertune.study.layout import Layout
 STYLE = Path(__file__).parent / "page_parts" / "figures.mplstyle"
 NAMES = ("documents", "matrix", "loss", "cost")
 
-# after Okabe and Ito 2008; the light ones darker, so that each has a contrast of 3:1 on the grounds of
-# both of the page's schemes
+# after Okabe and Ito 2008, light colours darkened: each has a contrast of 3:1 on the backgrounds of
+# both colour schemes of the page
 COLOURS = ("#7f7f7f", "#0072b2", "#b87d00", "#009e73", "#c9679c", "#d55e00", "#2a93d5")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 WIDTH = 6.4  # inches of a figure
 VALIDATION: dict[str, Any] = {"linestyle": "--", "marker": "o", "markersize": 3.5}
-INK = "#1d2733"  # the page puts its own text colour in the place of this one
+INK = "#1d2733"  # the page replaces this by its own text colour
 
 
 def draw_figures(
     layout: Layout, folder: str | Path, *, matrix: str | Path, counts: str | Path
 ) -> None:
-    """Draw ``<name>.svg`` and ``<name>.pdf`` for every one of :data:`NAMES`.
+    """Draw ``<name>.svg`` and ``<name>.pdf`` for each of :data:`NAMES`.
 
     They show ``matrix.csv``, ``counts.csv``, and ``training.json`` and ``history.csv`` of models.
     """
@@ -49,22 +49,22 @@ def draw_figures(
 
 
 def colour(experiment: Experiment, model: str) -> str:
-    """A model's colour: the same in every figure."""
+    """A model's colour, the same in every figure."""
     return COLOURS[list(experiment.models).index(model) % len(COLOURS)]
 
 
 def marker(place: int) -> str:
-    """The marker of what comes at a place; with the colours, told apart up to 49."""
+    """The marker for an index; with the colours, 49 combinations are distinct."""
     return MARKERS[(place + place // len(COLOURS)) % len(MARKERS)]
 
 
 def short(label: str) -> str:
-    """A label that leaves room for the figure."""
+    """A label shortened to leave room for the figure."""
     return label if len(label) <= 32 else f"{label[:31]}…"
 
 
 def bare_ticks(axes: Any, ticks: Sequence[float], labels: list[str]) -> None:
-    """Label the rows of a figure, without marks at the axis."""
+    """Label the rows of a figure, without tick marks."""
     axes.set_yticks(ticks, map(short, labels))
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
@@ -74,7 +74,7 @@ def bare_ticks(axes: Any, ticks: Sequence[float], labels: list[str]) -> None:
 def canvas(
     path: Path, height: float, columns: int = 1, rows: int = 1, **shared: Any
 ) -> Iterator[list[Any]]:
-    """Axes of a figure of so many inches, row by row; written to ``path``, and as PDF, at the end."""
+    """Axes of a figure, row by row, sizes in inches; saved to ``path``, and as PDF, at the end."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -82,7 +82,7 @@ def canvas(
 
     inked = ("grid.color", "text.color", "axes.labelcolor", "axes.edgecolor")
     settings = dict.fromkeys((*inked, "xtick.color", "ytick.color"), INK)
-    settings["svg.hashsalt"] = path.name  # else ids are random
+    settings["svg.hashsalt"] = path.name  # otherwise ids are random
     with matplotlib.rc_context(settings, fname=STYLE):
         figure, axes = pyplot.subplots(
             rows, columns, figsize=(WIDTH, height), layout="constrained", squeeze=False, **shared
@@ -96,9 +96,9 @@ def canvas(
 
 
 def documents_figure(counts: list[Count], experiment: Experiment, path: Path) -> None:
-    """Documents per year, or part: with text, to train and to test with, and missing."""
+    """Documents per year or part: with text, for training and testing, and without."""
     parts, test = experiment.parts, set(experiment.parts_of("test"))
-    years = experiment.years or list(range(len(parts)))  # where bars stand
+    years = experiment.years or list(range(len(parts)))  # positions of the bars
     kind = " years" if experiment.years else ""
     kept, rejected, others = (
         [total(counts, "collect", part=str(part), **which) for part in parts]
@@ -158,7 +158,7 @@ def matrix_figure(cells: list[Cell], experiment: Experiment, path: Path) -> None
 def loss_figure(
     histories: Mapping[tuple[str, int], list[dict[str, float]]], experiment: Experiment, path: Path
 ) -> None:
-    """Training and validation loss by step: a panel per model, with its seeds in it."""
+    """Training and validation loss by step: a panel per model, a line per seed."""
     models = list(dict.fromkeys(model for model, _ in histories))
     with panels(path, [experiment.model_label(model) for model in models]) as every:
         for axes, model in zip(every, models, strict=False):
@@ -178,7 +178,7 @@ def loss_figure(
 
 @contextmanager
 def panels(path: Path, titles: Sequence[str]) -> Iterator[list[Any]]:
-    """Axes of small multiples with the same scales, of steps from left to right."""
+    """Axes of small multiples with shared scales, steps on the x-axis."""
     columns = max(1, min(3, len(titles)))
     rows = max(1, -(-len(titles) // columns))
     height = 0.6 + (2.4 if rows == 1 else 1.5 * rows)
@@ -188,7 +188,7 @@ def panels(path: Path, titles: Sequence[str]) -> Iterator[list[Any]]:
         for place, (axes, title) in enumerate(zip(every, titles, strict=False)):
             axes.set_title("\n".join(wrap(short(title), 72 // columns)))
             axes.grid()
-            if place + columns >= len(titles):  # nothing stands below
+            if place + columns >= len(titles):  # no panel below
                 axes.set_xlabel("step")
                 axes.tick_params(labelbottom=True)
         yield every
@@ -199,7 +199,7 @@ def panels(path: Path, titles: Sequence[str]) -> Iterator[list[Any]]:
 def curve(
     axes: Any, rows: Sequence[Mapping[str, float]], key: str, *, last: float = inf, **style: Any
 ) -> None:
-    """What ``rows`` say below ``key``, by step up to the ``last``."""
+    """The values of ``key`` in ``rows``, by step up to ``last``."""
     points = [(row["step"], row[key]) for row in rows if key in row and row["step"] <= last]
     if points:
         alone = {"marker": "o"} if len(points) == 1 else {}
@@ -247,10 +247,10 @@ FONT = re.compile(r"(?<![\d.])(?:(bold|\d++) )?([\d.]++)px")
 
 
 def inline(text: str, name: str, label: str) -> str:
-    """A figure as an SVG element for HTML; ``name`` is put before ids, ``label`` is read out.
+    """A figure as an SVG element for HTML; ``name`` prefixes ids, ``label`` is for screen readers.
 
     Style attributes become presentation attributes, because the page's policy forbids inline
-    styles; dark ink becomes the page's text colour, the white ground nothing.
+    styles; dark ink becomes the page's text colour, the white background is removed.
     """
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", XLINK)
@@ -265,7 +265,7 @@ def inline(text: str, name: str, label: str) -> str:
             element.set(key, _rename(key, value, name))
     for key in ("width", "height", "version"):
         root.attrib.pop(key, None)
-    # joins are what the style element said of everything
+    # line joins are those that the style element set for all elements
     root.attrib |= {"stroke-linejoin": "round", "role": "img", "aria-label": label}
     return ElementTree.tostring(root, encoding="unicode")
 

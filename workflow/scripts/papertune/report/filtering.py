@@ -1,4 +1,4 @@
-"""The filter of unrelated questions: what it was measured to be worth, and where it errs."""
+"""The filter of unrelated questions: its measured accuracy, and its errors."""
 
 import math
 from collections import Counter
@@ -21,7 +21,7 @@ HEADINGS = {
     "passed": "Unrelated that pass",
 }
 EXAMPLES = 10  # of each kind of error
-LONGEST = 300  # characters of one
+LONGEST = 300  # characters of an example
 
 
 def write_filtering(layout: Layout, folder: str | Path) -> None:
@@ -32,7 +32,7 @@ def write_filtering(layout: Layout, folder: str | Path) -> None:
 def filter_table(about: Mapping[str, Any]) -> Table:
     """A row for the chosen threshold and one for the middle of the scores."""
     precision = about["settings"]["precision"]
-    reached = "" if about["reached"] else ", which none reaches"
+    reached = "" if about["reached"] else ", which no threshold reaches"
     names = {
         "chosen": f"chosen for a precision of {level(precision)}{reached}",
         "middle": "0.5, the middle of the scores",
@@ -41,7 +41,7 @@ def filter_table(about: Mapping[str, Any]) -> Table:
         [label, *(_interval(about["measured"][name][measure]) for measure in HEADINGS)]
         for name, label in names.items()
     ]
-    title = f"How well the filter tells, with {level(about['confidence'])} intervals over documents"
+    title = f"How well the filter works, with {level(about['confidence'])} intervals over documents"
     return Table(title, ["Threshold", *HEADINGS.values()], rows)
 
 
@@ -55,7 +55,7 @@ def _interval(measure: Mapping[str, Any]) -> Shown:
 
 
 def _percent(value: float | None) -> str:
-    """Two digits that say something, also near 0 and 1: ``0.0059%``, ``63%``, ``97.7%``."""
+    """Two significant digits, also near 0 and 1: ``0.0059%``, ``63%``, ``97.7%``."""
     if value is None:
         return ""
     rest = min(value, 1 - value)
@@ -64,7 +64,7 @@ def _percent(value: float | None) -> str:
 
 
 def read_filtering(layout: Layout) -> dict[str, Any] | None:
-    """What the page shows of the filter; None where the experiment has none."""
+    """The filter's data for the page; None if the experiment has no filter."""
     if layout.experiment.filter is None:
         return None
     about = Filter.load(layout.filter("")).about

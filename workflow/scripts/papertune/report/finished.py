@@ -1,4 +1,4 @@
-"""A finished study, read from its folder alone."""
+"""A finished study, read from its folder only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,35 +15,35 @@ from papertune.study.settings.notation import nearest
 
 
 class StudyError(PapertuneError):
-    """A study that is not there, or not finished."""
+    """A study that does not exist or is not finished."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """Where it lies, and its ``made.json``."""
+    """The study's folder, and its ``made.json``."""
 
     root: Path
     made: Mapping[str, Any]
 
     @property
     def name(self) -> str:
-        """The experiment's."""
+        """The experiment's name."""
         return str(self.made["experiment"])
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """All settings that it was made with."""
+        """All settings of the study."""
         found: Mapping[str, Any] = self.made["settings"]
         return found
 
     @cached_property
     def cells(self) -> list[Cell]:
-        """Its matrix."""
+        """The study's matrix."""
         return read_matrix(self.root / "tables/matrix.csv")
 
     @cached_property
     def counts(self) -> list[Count]:
-        """What each stage kept."""
+        """The counts of each stage."""
         return read_counts(self.root / "tables/counts.csv")
 
     def scores(self, model: str, test_set: str) -> list[Path]:
@@ -52,11 +52,11 @@ class Study:
         return sorted(path for folder in folders if (path := folder / f"{test_set}.jsonl").exists())
 
     def trained(self, model: str) -> bool:
-        """Whether training made a model, which is a matter of luck, too."""
+        """Whether a model was trained, so that its results vary by seed."""
         return bool(self.settings["models"][model]["method"] != "baseline")
 
     def embedder(self, metric: str) -> Any:
-        """The settings of the embedder that a metric compares texts with; None where it has none."""
+        """The settings of a metric's embedder; None if it has none."""
         if not metric_named(metric).texts:
             return None
         name = metric_named(metric).embedder
@@ -64,18 +64,18 @@ class Study:
 
 
 def read_study(named: str, results: str | Path = "results") -> Study:
-    """The study of a name or folder.
+    """Read a study by name or folder.
 
     Raises:
-        StudyError: there is none, it is not finished, or an earlier version made it.
+        StudyError: it does not exist, is not finished, or was made by an earlier version.
     """
     if not named:
         hint = "make compare A=demo B=../other/results/demo"
-        raise StudyError("two studies are compared, and one has no name", hint=hint)
+        raise StudyError("two studies are needed, but one has no name", hint=hint)
     root = Path(named) if Path(named).is_dir() else Path(results, named)
     known = [path.parent.name for path in Path(results).glob("*/made.json")]
     if not root.is_dir():
-        listed = f"take one of {', '.join(sorted(known))}, or" if known else "nothing is there yet;"
+        listed = f"take one of {', '.join(sorted(known))}, or" if known else "there is none yet;"
         hint = f"{listed} give the folder of a study (A=../other/results/demo)"
         raise StudyError(
             f"no study {named!r}{nearest(named, known)}", where=str(results), hint=hint
@@ -89,16 +89,16 @@ def read_study(named: str, results: str | Path = "results") -> Study:
     try:
         made = read_json(root / "made.json")
     except ValueError as error:
-        raise StudyError(f"no JSON: {error}", where=str(root / "made.json"), hint=again) from None
+        raise StudyError(f"not JSON: {error}", where=str(root / "made.json"), hint=again) from None
     if "settings" not in made:
-        what = "an earlier version made this page, and did not write down the settings"
+        what = "an earlier version made this page and did not record the settings"
         hint = f"delete its report.html and run again, which takes seconds: {again}"
         raise StudyError(what, where=str(root / "made.json"), hint=hint)
     return Study(root, made)
 
 
 def names_of(first: Study, second: Study) -> list[str]:
-    """What the columns are called: the names of the experiments, told apart where they are one."""
+    """The column names: the names of the experiments, marked A and B if they are equal."""
     if first.name != second.name:
         return [first.name, second.name]
     return [f"{first.name} (A)", f"{second.name} (B)"]

@@ -1,4 +1,4 @@
-"""Does a model know, or does it read? The same questions with the text at hand and without it."""
+"""Compare answers to the same questions with the text (open book) and without (closed book)."""
 
 from papertune.metrics import metric_named
 from papertune.report.numbers import explained, interval
@@ -10,12 +10,12 @@ BOOKS = {"open": "With the text", "closed": "Without the text"}
 
 
 def knowledge_table(cells: list[Cell], experiment: Experiment) -> Table:
-    """The comparison's metric: a row per kind of question and model, a column with the text and without.
+    """The comparison's metric: a row per kind of question and model, columns with and without text.
 
-    Without rows where all test sets are about documents that no model saw, with their text.
+    It has no rows if all test sets show the text of documents that no model saw in training.
     """
     metric, rows = experiment.comparison.metric, []
-    kinds: dict[str, dict[str, str]] = {}  # of question → book → test set
+    kinds: dict[str, dict[str, str]] = {}  # kind of question → book → test set
     for name, one in experiment.sets.items():
         plain = one.model_copy(update={"book": "open", "label": ""})
         label = plain.label_of(experiment.writer_label(one.generator))
@@ -28,5 +28,5 @@ def knowledge_table(cells: list[Cell], experiment: Experiment) -> Table:
                 for book in BOOKS
             ]
             rows.append([kind, experiment.model_label(model), *map(interval, found)])
-    title = f"{metric_named(metric).label} with the text at hand and without it"
+    title = f"{metric_named(metric).label} with the text and without it"
     return Table(explained(title, rows), ["Questions", "Model", *BOOKS.values()], rows, left=2)

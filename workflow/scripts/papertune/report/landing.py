@@ -1,4 +1,4 @@
-"""What the first page of Snakemake's own report tells of each study."""
+"""The landing page of Snakemake's own report: a summary of each study."""
 
 import re
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ from typing import Any
 from papertune.files import read_json
 from papertune.study.layout import Layout
 
-MARKUP = re.compile(r"[\\`*_|<>:\[\]]")  # what means something in reStructuredText
+MARKUP = re.compile(r"[\\`*_|<>:\[\]]")  # markup characters of reStructuredText
 
 
 def landing(layouts: Mapping[str, Layout]) -> list[dict[str, Any]]:
-    """For ``workflow/report/workflow.rst``: what was asked, found and made of each experiment.
+    """Data for ``workflow/report/workflow.rst``: question, findings and origin of each experiment.
 
-    Texts are escaped for reStructuredText but ``matrix``, which stands in a literal block and is
-    empty, as all of ``made`` is, where the study is not finished.
+    Texts are escaped for reStructuredText, except ``matrix``, which is for a literal block. It is
+    empty, as is ``made``, if the study is not finished.
     """
     return [_told(layout) for layout in layouts.values()]
 
@@ -38,5 +38,5 @@ def _told(layout: Layout) -> dict[str, Any]:
 
 
 def _plain(text: str) -> str:
-    """The text on one line, with nothing in it that is markup."""
+    """The text on one line, with markup characters escaped."""
     return MARKUP.sub(r"\\\g<0>", " ".join(text.split()))

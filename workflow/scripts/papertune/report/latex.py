@@ -1,4 +1,4 @@
-"""A table as LaTeX that compiles as it stands, and fits a page."""
+"""Write a table as LaTeX that compiles unchanged and fits a page."""
 
 import re
 import unicodedata
@@ -8,31 +8,31 @@ from textwrap import wrap
 from typing import Any
 
 NEEDS = r"% needs \usepackage[T1]{fontenc} \usepackage{booktabs} \usepackage{graphicx}"
-WIDE = 105  # characters of a line of \footnotesize that need not be made much smaller
-LONG = 44  # characters of a column whose cells are not broken into lines
-SHORT = 12  # and of one whose heading is not
-LINES = 40  # on a page
+WIDE = 105  # characters per line in \footnotesize without much scaling
+LONG = 44  # maximum of characters in a column whose cells are not wrapped
+SHORT = 12  # the same for its heading
+LINES = 40  # lines per page
 MOST = 400  # characters of a cell
 TOKEN = re.compile(r"(\S{18})(?=\S)")
 FITS = r"\resizebox{\ifdim\width>\linewidth \linewidth\else \width\fi}{!}{%"
 
-# what LaTeX with no more packages than NEEDS can set; ranges of code points
+# ranges of code points that LaTeX can set with the packages of NEEDS only
 LATIN = ((0x20, 0x7E), (0xA0, 0xB7), (0xB9, 0x148), (0x14A, 0x17E))
 GREEK = ((0x391, 0x3A1), (0x3A3, 0x3A9), (0x3B1, 0x3C9))
 MARKS = frozenset("–—‘’‚“”„†‡•…‰‹›⁄€™←↑→↓↔⇒⇔∂∇∈∏∑−√∞∧∨∩∪∫≈≠≡≤≥⊂⊆")
-OWN = {"|": r"\ensuremath{|}"}  # a bar is a dash where the document has not chosen T1
+OWN = {"|": r"\ensuremath{|}"}  # without T1 encoding, a bar prints as a dash
 
 
 def to_latex(
     caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int, label: str
 ) -> str:
-    """A table with its caption and label, or several of them where one would not fit a page.
+    """A table with caption and label, or several tables if it would not fit a page.
 
-    Columns that are too many are spread over tables that all have the first ones, and rows over
+    Too many columns are spread over several tables, each with the first columns, and rows over
     pages. Cells of more than 400 characters are cut.
 
     Args:
-        left: How many columns are words, and stand in each of the tables.
+        left: The number of text columns, which are repeated in each table.
     """
     rows = [[cell if len(cell) <= MOST else f"{cell[:MOST]}…" for cell in row] for row in rows]
     longest = [max(map(len, column), default=0) for column in zip(*rows, strict=True)] or [0] * len(
@@ -78,7 +78,7 @@ def to_latex(
 
 
 def _side_by_side(widths: Sequence[int], left: int) -> Iterator[list[int]]:
-    """Columns by table: the first ones, and as many others as there is room for beside them."""
+    """Columns of each table: the first ones, and as many others as fit beside them."""
     first = list(range(left))
     taken = sum(widths[place] + 3 for place in first)
     some, width = [*first], taken
@@ -94,7 +94,7 @@ def _side_by_side(widths: Sequence[int], left: int) -> Iterator[list[int]]:
 def _pages(
     rows: Sequence[Sequence[str]], broken: Sequence[int], room: int
 ) -> list[list[Sequence[str]]]:
-    """Rows by page."""
+    """Rows of each page."""
     heights = [
         1 + max([0, *(len(row[place]) * 6 // (room * 5) for place in broken)]) for row in rows
     ]
@@ -110,7 +110,7 @@ def _pages(
 
 
 def _heading(lines: Sequence[str], words: bool) -> str:
-    """A heading, one line above the other."""
+    """A heading of stacked lines."""
     if len(lines) < 2:
         return escape("".join(lines))
     stacked = r"\\".join(map(escape, lines))
@@ -125,13 +125,13 @@ def _cell(text: str, *, paragraph: bool) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    # what stands first in a line must not be taken for an argument of what ended the last one
+    # the beginning of a line must not be read as an argument of the previous line's end
     guard = "{}" if cells[0][:1] in ("[", "*") else ""
-    return guard + " & ".join(cells) + r" \tabularnewline"  # as \raggedright takes \\
+    return guard + " & ".join(cells) + r" \tabularnewline"  # \raggedright redefines \\
 
 
 def escape(text: str) -> str:
-    """A text as LaTeX sets it; what it has no sign for as the number of that, ``U+4E2D``."""
+    """Escape a text for LaTeX; characters that it cannot set become their code, ``U+4E2D``."""
     return "".join(map(_sign, unicodedata.normalize("NFC", text))).replace("--", "-{}-")
 
 

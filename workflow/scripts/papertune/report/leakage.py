@@ -1,4 +1,4 @@
-"""Tables of what stood on both sides of a split, and what it does to the matrix."""
+"""Tables of texts on both sides of a split, and of their effect on the matrix."""
 
 from collections import Counter
 from pathlib import Path
@@ -22,7 +22,7 @@ def write_leakage(layout: Layout, folder: str | Path, *, matrix: str | Path) -> 
 
 
 def leakage_table(layout: Layout) -> Table:
-    """What was taken out and why, and what is suspicious and stays."""
+    """What was removed and why, and which suspects stay."""
     rows = [
         ["taken out", split, one.key, one.reason, one.detail]
         for split, path in layout.left_out().items()
@@ -43,16 +43,18 @@ def leakage_table(layout: Layout) -> Table:
         same, every = trained.count(path) if split == "test" else (0, 0)
         if same:
             detail = (
-                f"{same:,} of {every:,} pairs ask and answer what a pair of training does, about"
+                f"{same:,} of {every:,} pairs have question and answer of a training pair, about"
             )
-            detail += " another text: every model has to find the answer in the text"
-            rows.append(["told, kept", f"{generator}/{split}", "", "same_pair_other_text", detail])
+            detail += " another text: every model must find the answer in the text"
+            rows.append(
+                ["reported, kept", f"{generator}/{split}", "", "same_pair_other_text", detail]
+            )
     columns = ["What became of it", "Split", "Document", "Reason", "Where"]
     return Table("On both sides of a split", columns, rows, left=5)
 
 
 def unsuspected_table(experiment: Experiment, matrix: str | Path, without: str | Path) -> Table:
-    """The comparison's metric on all documents that test, and on those that are not suspicious."""
+    """The comparison's metric on all test documents, and on those that are not suspects."""
     metric, every, rest = experiment.comparison.metric, read_matrix(matrix), read_matrix(without)
     rows = []
     for test_set in experiment.usual_sets:
@@ -67,13 +69,13 @@ def unsuspected_table(experiment: Experiment, matrix: str | Path, without: str |
                     *(count(cell.documents if cell else 0) for cell in found),
                 ]
             )
-    columns = ["Test set", "Model", "All documents", "Without suspicious", "Documents", "Of these"]
-    title = explained("With and without what is suspicious", rows)
+    columns = ["Test set", "Model", "All documents", "Without suspects", "Documents", "Of these"]
+    title = explained("With and without suspect documents", rows)
     return Table(title, columns, rows, left=2)
 
 
 def read_leakage(folder: str | Path) -> dict[str, Any]:
-    """What the page shows of both tables: ``found``, ``unsuspected``, and ``counts`` of the former."""
+    """Both tables for the page: ``found``, ``unsuspected``, and ``counts`` of the former."""
     found = read_table(Path(folder, "leakage.json"))
     counts = Counter((became, split, reason) for became, split, _, reason, _ in found.rows)
     unsuspected = read_table(Path(folder, "unsuspected.json"))

@@ -1,6 +1,6 @@
-"""What a run found and what it was made with, as one file that others can hold their words against.
+"""The findings and the origin of a run as one file, against which texts about it can be checked.
 
-It names no person, machine or folder: it is meant to be shown.
+It names no person, machine or folder, so that it can be published.
 """
 
 import json
@@ -34,9 +34,7 @@ from papertune.study.layout import Layout
 from papertune.study.settings import Answering
 
 ROOT = Path(papertune.__file__).parents[3]  # of the workflow
-ARCHIVED = (
-    ".git_archival.txt"  # of the workflow: git writes its commit there where it makes an archive
-)
+ARCHIVED = ".git_archival.txt"  # of the workflow: git archive writes the commit there
 LIBRARIES = ("torch", "transformers", "sentence-transformers", "numpy", "scipy")
 
 Made = dict[str, Any]
@@ -54,7 +52,7 @@ def write_made(
 ) -> Made:
     """Write ``made.json`` beside the page, with the digests of the run's figures.
 
-    What is no number, as infinity, is ``null`` there.
+    Infinite and undefined numbers are ``null`` there.
     """
     made = what_was_made(layout, conclusion, cells, contrasts, counts, facts)
     files = sorted(Path(figures).glob("*.svg"))
@@ -71,7 +69,7 @@ def what_was_made(
     counts: list[Count],
     facts: Mapping[tuple[str, int], Any],
 ) -> Made:
-    """Headline and claims, the matrix of the comparison's metric, what is kept, and how it was made."""
+    """Headline, claims, the matrix of the comparison's metric, kept gains, and the run's origin."""
     study = layout.experiment
     found = (
         find_cell(cells, model=model, test_set=name, metric=study.comparison.metric)
@@ -105,7 +103,7 @@ def what_was_made(
 
 
 def shown_settings(study: Experiment) -> Made:
-    """The settings, defaults included; no contact address and no password of a url."""
+    """The settings, including defaults; without contact address and passwords in urls."""
     left: Any = {"fetching": {"contact"}}
     text = study.model_dump_json(by_alias=True, exclude_none=True, exclude=left)
     values: Made = json.loads(re.sub(r"//[^/@\s\"]+@", "//…@", text))
@@ -113,7 +111,7 @@ def shown_settings(study: Experiment) -> Made:
 
 
 def _claimed(claim: Claim) -> Made:
-    """A claim without the numbers that it is made of."""
+    """A claim without the numbers behind it."""
     said: Made = {name: getattr(claim, name) for name in ("model", "baseline", "verdict", "kind")}
     gains = [(gain.cell.test_set, gain.better, gain.kind, gain.own) for gain in claim.gains]
     names = ("test_set", "better", "kind", "own")
@@ -125,7 +123,7 @@ def _claimed(claim: Claim) -> Made:
 
 
 def _of_bases(layout: Layout) -> list[Made]:
-    """What ``training.json`` says of the bases that were made here."""
+    """The ``training.json`` of bases that were pre-trained here."""
     bases = (Path(layout.root, "bases", name, "training.json") for name in layout.experiment.bases)
     return [read_json(path) for path in bases if path.exists()]
 
@@ -141,10 +139,10 @@ def _finite(value: Any) -> Any:
 def time_taken(
     records: Iterable[JobRecord], jobs: Iterable[Job], trained: Iterable[Mapping[str, Any]]
 ) -> Made | None:
-    """What the jobs that made the results took together, by their own records.
+    """The time that the jobs behind the results took, by their own records.
 
     Args:
-        trained: What ``training.json`` says of each model and base.
+        trained: The ``training.json`` of each model and base.
 
     Returns:
         ``seconds`` in which at least one of them ran, ``cores`` that they held at once,
@@ -156,9 +154,9 @@ def time_taken(
     turns = [(one.started, one.threads) for one in tried]
     turns += [(one.ended or one.seen, -one.threads) for one in tried]
     seconds, running, most, before = 0.0, 0, 0, 0.0
-    for when, threads in sorted(turns):  # who ends goes before who starts
+    for when, threads in sorted(turns):  # ends sort before starts
         seconds += when - before if running else 0.0
-        # clocks of starts and ends differ a little
+        # clocks of starts and ends may differ slightly
         most = max(most, running) if when - before > 1 else most
         running, before = running + threads, when
     training = (mine for job, mine in made.items() if job[0] in ("train", "pretrain_base"))
@@ -175,11 +173,11 @@ def time_taken(
 
 
 def how_it_was_made(counts: list[Count], trained: Iterable[Mapping[str, Any]]) -> Made:
-    """Date, version and commit, processors, GPUs, browser, libraries.
+    """Date, version and commit, processors, GPUs, browser, libraries of a run.
 
     Args:
-        trained: What ``training.json`` says of each model and base. Those from the store may have
-            been trained on another machine, with other libraries.
+        trained: The ``training.json`` of each model and base. Those from the store may have been
+            trained on another machine, with other libraries.
     """
     facts = [*trained]
     libraries = {f"{name} {n}" for of in facts for name, n in (of.get("versions") or {}).items()}
@@ -201,7 +199,7 @@ def how_it_was_made(counts: list[Count], trained: Iterable[Mapping[str, Any]]) -
 
 
 def engine_of(answering: Answering) -> Made:
-    """The model server that wrote the answers, if one did: its command line without folders."""
+    """The model server that wrote the answers, if any: its command line without folders."""
     if answering.engine == "job":
         return {}
     words = f"{answering.serve} {answering.adapters}".split()
@@ -209,7 +207,7 @@ def engine_of(answering: Answering) -> Made:
 
 
 def weights_of(layout: Layout) -> Made:
-    """Licences of the models that others have trained, of bases and generators, by what these are."""
+    """Licences of bases and generators that others trained, by base or generator."""
     study, found = layout.experiment, {}
     for name, base in study.bases.items():
         if not base.pretrain and Path(folder := layout.base_named(name)).is_dir():
@@ -223,21 +221,21 @@ def weights_of(layout: Layout) -> Made:
 
 
 def _installed() -> set[str]:
-    """Libraries of this environment, which scored and compared."""
+    """Libraries of this environment, which computed scores and comparison."""
     found = {f"python {python_version()}"}
     for name in LIBRARIES:
         try:
             found.add(f"{name} {version(name)}")
-        except PackageNotFoundError:  # an environment of conda's has its stage's only
+        except PackageNotFoundError:  # a conda environment has only its stage's libraries
             continue
     return found
 
 
 def commit_of(root: Path) -> Made:
-    """``commit`` of the workflow's files, and whether these were ``changed`` since.
+    """The ``commit`` of the workflow's files, and whether they have ``changed`` since.
 
-    The commit is empty where the folder is neither a checkout of its own nor an archive made by git
-    (as GitHub's are); ``changed`` is None where that cannot be told.
+    The commit is empty if the folder is neither its own checkout nor an archive made by git (as
+    GitHub's are); ``changed`` is None if unknown.
     """
 
     def git(*arguments: str) -> str:
@@ -246,7 +244,7 @@ def commit_of(root: Path) -> Made:
         return subprocess.check_output(command, stdin=subprocess.DEVNULL, **how).strip()
 
     try:
-        # of a folder that lies in somebody's repository, their commit says nothing
+        # if the folder is inside another repository, that one's commit is irrelevant
         if Path(git("rev-parse", "--show-toplevel")).resolve() == root.resolve():
             changed = bool(git("status", "--porcelain", "--", "Snakefile", "workflow"))
             return {"commit": git("rev-parse", "HEAD"), "changed": changed}
@@ -260,8 +258,8 @@ def commit_of(root: Path) -> Made:
 
 
 def told(how: Made) -> list[tuple[str, str]]:
-    """What the foot of the page says, line by line."""
-    commit = how["commit"] or "not known: the workflow is no checkout"
+    """The lines of the page's footer."""
+    commit = how["commit"] or "unknown: the workflow is not a checkout"
     commit += {True: ", with changes", False: "", None: ""}[how["changed"]]
     read, waiting = how["read_by_browser"], how["wait_for_browser"]
     seen = [f"{read:,} texts read by a browser"] * bool(read)

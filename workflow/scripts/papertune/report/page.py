@@ -1,4 +1,4 @@
-"""The page: one HTML file that opens from disk, loads nothing of others and runs only its own script."""
+"""The report page: one HTML file that opens from disk and loads nothing remote."""
 
 from collections import Counter
 from pathlib import Path
@@ -55,11 +55,11 @@ from papertune.study.layout import Layout
 
 STYLES = ("style.css", "explorer.css")
 SCRIPTS = ("ratings.js", "answers.js", "explorer.js", "tables.js")
-EXPLORER = "explorer"  # the folder beside the page, of answers that are too many for it
+EXPLORER = "explorer"  # the folder beside the page for answers that exceed its budget
 
 FIGURES = {
-    "matrix": "Score of every model on every test set: a dot for the mean, a line for its interval. Where "
-    "no model was trained with several seeds, that is an interval of this run only.",
+    "matrix": "Score of every model on every test set: a dot for the mean, a line for its interval. If "
+    "no model was trained with several seeds, the interval is for this run only.",
     "documents": "Documents per year, by the split that their year belongs to.",
     "loss": "Training and validation loss by step; step 0 is the untrained model. A panel per model, with "
     "the same scales; a line per seed.",
@@ -82,11 +82,11 @@ def write_page(
     """Write ``report.html``, and ``made.json`` and the folder ``explorer`` beside it.
 
     Args:
-        matrix: ``matrix.csv``, as ``writers`` and ``counts`` are files of these names.
+        matrix: ``matrix.csv``; ``writers`` and ``counts`` are the CSV files of these names.
         cost: ``cost.json``.
         figures: The folder of :func:`papertune.report.figures.draw_figures`.
-        store: Where spreads of other studies are kept.
-        budget: Bytes of answers that the page itself holds; beyond that they lie in the folder.
+        store: The store with spreads of other studies.
+        budget: Maximum of bytes of answers embedded in the page; more go to the folder.
     """
     experiment = layout.experiment
     metric, sets = experiment.comparison.metric, experiment.usual_sets
@@ -160,7 +160,7 @@ def write_page(
 
 
 def _explorer(layout: Layout, folder: Path, budget: int) -> dict[str, Any]:
-    """What the page shows of answers, and with which style and script."""
+    """The explorer of answers: its data, style and script."""
     experiment = layout.experiment
     style, more, *scripts = (
         (PARTS / name).read_text(encoding="utf-8") for name in (*STYLES, *SCRIPTS)
@@ -204,14 +204,14 @@ def _facts(experiment: Experiment, rows: list[Count], cells: list[Cell]) -> list
 
 
 def _missing(layout: Layout) -> list[tuple[Any, Rejection]]:
-    """Year (or part) and reason of every document that was looked at and has no text."""
+    """Year (or part) and reason of every document whose text was not found."""
     files = layout.by_year("missing").items()
     every = ((year, item) for year, path in files for item in read_records(path, Rejection))
     return [(year, item) for year, item in every if item.reason != NOT_SAMPLED]
 
 
 def stage_rows(rows: list[Count]) -> list[dict[str, Any]]:
-    """The way through, one row per stage and part: what was kept, what was rejected and why."""
+    """The stages, one row per stage and part: what was kept and rejected, and why."""
     lines: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:
         names = {"stage": STAGES[row.stage], "part": row.shown_part.replace("/", " · ")}
@@ -231,7 +231,7 @@ def stage_rows(rows: list[Count]) -> list[dict[str, Any]]:
 
 
 def settings_text(experiment: Experiment) -> str:
-    """The settings as YAML, as they may be shown."""
+    """The settings as YAML, without secrets."""
     values = shown_settings(experiment)
     text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
     return text

@@ -1,4 +1,4 @@
-"""The parts of pages, and how they are put together: escaped, and with a policy of their own."""
+"""Templates of pages: automatic escaping, content security policy and embedded JSON."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ PLAIN = ("style.css", "tables.js")  # style and script of pages without an explo
 
 
 def environment() -> Any:
-    """Of the templates; escaping is on, and only ``|safe`` passes markup, that of this program."""
+    """Jinja's environment for the templates: escaping is on; ``|safe`` is for own markup only."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     how: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined}
@@ -24,15 +24,15 @@ def environment() -> Any:
     return made
 
 
-# With this policy beside the first, what the page's own script loads is a file beside the page.
+# As a second policy, it limits scripts loaded by the page's own script to files beside the page.
 BESIDE_POLICY = "script-src 'unsafe-inline' 'self' file:"
 
 
 def content_policy(style: str, script: str = "", *, beside: bool = False) -> str:
-    """What a page may load: nothing; its own style and script are known by what they say.
+    """The content security policy of a page: no loading; own style and script by their hashes.
 
-    Where there are files ``beside`` it, that script may load more scripts, and nobody else may: no
-    element that stands in the page. The page then needs ``BESIDE_POLICY`` as well, as a second policy.
+    With files ``beside`` it, only that script may load further scripts, no other element of the
+    page. The page then also needs ``BESIDE_POLICY`` as a second policy.
     """
     more = " 'strict-dynamic'" if beside else ""
     own = f"script-src '{_hash(script)}'{more}; " if script else ""
@@ -46,7 +46,7 @@ def _hash(text: str) -> str:
 
 
 def embed_json(value: Any) -> str:
-    """JSON that cannot end or change the script element it stands in."""
+    """JSON that cannot end or change its surrounding script element."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -54,5 +54,5 @@ def embed_json(value: Any) -> str:
 
 
 def safe_url(url: str) -> str:
-    """The url if it is a web address, else nothing: a page must not bring a link that runs."""
+    """The url if it is a web address, else empty: links must not execute scripts."""
     return url if re.match(r"https?://[^\s/]", url) else ""

@@ -1,4 +1,4 @@
-"""Answers to probes side by side, what raters thought of them, and the page that raters open."""
+"""Tables of answers to probes and of their ratings, and the page for raters."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -22,38 +22,38 @@ from papertune.study.layout import Layout
 
 FROM = {
     "own": "the author’s own",
-    "train": "papers that train",
-    "test": "papers that test",
+    "train": "training papers",
+    "test": "test papers",
     "unseen": "unseen, in the same style",
 }
 FEW = "few probes"
-LONGEST = 20_000  # characters of a text that raters read
-BESIDE = 4000  # and of one on the report's page
+LONGEST = 20_000  # characters of a text on the page for raters
+BESIDE = 4000  # and of a text on the report's page
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An answer to a probe, and what can be said of it without its meaning."""
+    """An answer to a probe, with its length, repetition and rating."""
 
     model: str
     seed: int
     text: str
     words: int
     repetition: float
-    begins: int | None  # after how many words it repeats itself
+    begins: int | None  # number of words before the first repetition
     rating: Rated | None
 
     @property
     def repeats(self) -> str:
-        """Its repetition in words."""
+        """The answer's repetition in words."""
         if self.begins is None:
-            return "repeats nothing"
+            return "no repetition"
         return f"{number(self.repetition, 'repetition')} repeated, from word {self.begins + 1}"
 
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """A probe, or one of the pairs that it picked, with what each model and seed answered."""
+    """A probe, or one of the pairs that it picked, with the answers of each model and seed."""
 
     label: str
     asked: ProbePair
@@ -61,7 +61,7 @@ class Probed:
 
     @property
     def origin(self) -> str:
-        """Where it is from, in words."""
+        """The probe's origin in words."""
         return FROM[self.asked.origin]
 
     def of(self, model: str) -> list[Shown]:
@@ -70,7 +70,7 @@ class Probed:
 
 
 def read_probed(layout: Layout) -> list[Probed]:
-    """All probes in their order, each with its answers; nothing where there are none."""
+    """All probes in order, each with its answers; empty without probes."""
     asked = read_probes(layout.probes())
     rated = _read(layout, "texts", Rated)
     by_text = {one.text: one for one in rated}
@@ -139,13 +139,13 @@ def ratings_table(layout: Layout) -> Table:
         row = [study.model_label(cell.model), with_limits((cell.mean, cell.low, cell.high), NAME)]
         row += [against, with_reason(gain, why), p_text(cell.p_corrected), verdict]
         rows.append([*row, str(cell.questions), str(cell.seeds)])
-    columns = ["Model", "Rating", "Held against", "Difference", "Corrected p", "Verdict"]
+    columns = ["Model", "Rating", "Baseline", "Difference", "Corrected p", "Verdict"]
     title = f"Mean rating, {LOWEST} to {HIGHEST}, over probes and test questions that are rated in all seeds"
     return Table(title, [*columns, "Probes", "Seeds"], rows)
 
 
 def agreement_table(layout: Layout) -> Table:
-    """How raters agree with each other, then with each metric."""
+    """Agreement of raters with each other, then with each metric."""
     rows = []
     for one in _read(layout, "agreement", Agreement):
         value = with_limits((one.value, one.low, one.high), "similarity")
@@ -162,7 +162,7 @@ def agreement_table(layout: Layout) -> Table:
 
 
 def probes_section(layout: Layout) -> dict[str, Any]:
-    """What the report's page shows of probes and ratings; nothing where there are none."""
+    """Probes and ratings for the report's page; empty without probes."""
     if not (layout.experiment.probes or layout.experiment.ratings):
         return {}
     probed, study = read_probed(layout), layout.experiment
@@ -180,7 +180,7 @@ def probes_section(layout: Layout) -> dict[str, Any]:
 
 
 def write_rating_page(layout: Layout, output: str | Path) -> None:
-    """Write the page on which people rate: each text once, and no word of who wrote it."""
+    """Write the page on which people rate: each text once, without its model."""
     asked, items = read_probes(layout.probes()), []
     found: dict[str, dict[str, str]] = {pair: {} for pair in asked}
     for path in layout.of_probes("answers").values():
@@ -189,7 +189,7 @@ def write_rating_page(layout: Layout, output: str | Path) -> None:
     for one in asked.values():
         pair, texts = one.pair, found[one.pair.id]
         shown = {"question": pair.question, "context": _cut(pair.context), "reference": pair.answer}
-        # ids are hashes: their order says nothing
+        # ids are hashes: their order reveals nothing
         items.append({**shown, "texts": sorted(texts.items())})
     style, shared, own = (
         (PARTS / name).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Answers that are programs: do they pass their tests, and are they well formed? The two can part."""
+"""The table of answers that are programs: whether they pass their tests, and are well formed."""
 
 from papertune.metrics import metric_named
 from papertune.metrics.form import WELL_FORMED
@@ -12,9 +12,9 @@ NOTHING = "no change shown"
 
 
 def programs_table(cells: list[Cell], experiment: Experiment) -> Table:
-    """A row per test set and model: how many programs pass, how many are well formed, what changed.
+    """A row per test set and model: shares of passing and well-formed programs, and changes.
 
-    Without rows where no programs are run.
+    It has no rows if no programs are run.
     """
     passing = [name for name in experiment.metrics if metric_named(name).runs]
     names, rows = [*passing, *WELL_FORMED], []
@@ -28,12 +28,12 @@ def programs_table(cells: list[Cell], experiment: Experiment) -> Table:
             rows.append([label, experiment.model_label(model), said, problems, *shown])
     labels = [metric_named(name).label for name in names]
     columns = [text for label in labels for text in (label, f"{label}, difference")]
-    title = explained("Programs: what passes its tests, and what is well formed", rows)
+    title = explained("Programs that pass their tests, and that are well formed", rows)
     return Table(title, ["Test set", "Model", "What changed", "Problems", *columns], rows, left=3)
 
 
 def changes(passing: list[Cell | None], formed: list[Cell | None]) -> str:
-    """``form better, logic worse``: what the corrected tests say of a model against its baseline."""
+    """``form: better, logic: worse``: the corrected tests of a model against its baseline."""
     both = [*passing, *formed]
     if not any(cell is not None and cell.difference is not None for cell in both):
         return NONE
@@ -47,17 +47,17 @@ def _verdict(cells: list[Cell | None]) -> str:
 
 
 def programs_notes(cells: list[Cell], experiment: Experiment) -> list[str]:
-    """How the programs were run, and which problems count for nothing."""
+    """How the programs were run, and which problems do not count."""
     if not runs_programs(experiment):
         return []
     how = experiment.programs
     notes = [
         f"Each program ran in a sandbox, for at most {how.seconds:g} seconds of the processor "
-        f"and with at most {how.memory_mb:,} MB. It passes if it comes to its end, after its tests."
+        f"and with at most {how.memory_mb:,} MB. It passes if it and its tests run to their end."
     ]
     if how.allow_unsafe:
         notes.append(
-            "This experiment allows programs to run without a sandbox where the machine has none "
+            "This experiment allows programs to run without a sandbox if the machine has none "
             "(programs.allow_unsafe)."
         )
     first = next(name for name in experiment.metrics if metric_named(name).runs)
@@ -71,8 +71,8 @@ def programs_notes(cells: list[Cell], experiment: Experiment) -> list[str]:
         )
         if counted < every:
             notes.append(
-                f"{every - counted} of {every} problems of {experiment.set_label(test_set)} count for "
-                "nothing in what passes: their own references do not pass."
+                f"{every - counted} of {every} problems of {experiment.set_label(test_set)} do not "
+                "count for passing: their own references do not pass."
             )
     return notes
 

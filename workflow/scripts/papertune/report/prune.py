@@ -1,8 +1,8 @@
-"""What the store has that no experiment refers to, and deleting it when somebody says so.
+"""Find what no experiment refers to in the store, and delete it after confirmation.
 
-A folder of the store says in ``identity.json`` what it was made for. An experiment refers to it if
-all that is known of what the experiment makes agrees: what a model was trained on, say, is known
-only where the data is there. What does not say what it is stays.
+The ``identity.json`` of a store's folder records what it was made for. An experiment refers to the
+folder if this agrees with everything that is known of the experiment: a model's training data, for
+example, is known only if the data exists. Folders without an identity are kept.
 """
 
 import logging
@@ -31,7 +31,7 @@ from papertune.training.data import (
     training_identity,
 )
 
-ANSWERS = ("answer", "served", "samples")  # stages: `served` is what a model server wrote
+ANSWERS = ("answer", "served", "samples")  # stages: `served` has answers of a model server
 log = logging.getLogger("papertune")
 
 Identity = Mapping[str, Any]
@@ -39,7 +39,7 @@ Identity = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A folder of the store, what it says that it was made for, and the digest of its weights."""
+    """A folder of the store, its identity, and the digest of its weights."""
 
     folder: Path
     kind: str
@@ -47,22 +47,22 @@ class Kept:
     weights: str = ""
 
     def agrees(self, reference: Identity) -> bool:
-        """Whether that, as far as it is known, is what the folder was made for."""
+        """Whether the folder's identity agrees with a reference, as far as that is known."""
         return all(self.identity.get(key) == value for key, value in reference.items())
 
     def size(self) -> int:
-        """Bytes that its deletion frees: not those that results link to."""
+        """Bytes that deletion frees, without files that results link to."""
         states = [path.stat() for path in self.folder.rglob("*") if path.is_file()]
         return sum(state.st_size for state in states if state.st_nlink == 1)
 
 
 def prune(store: Path, layouts: Iterable[Layout], agree: Callable[[str], bool]) -> list[Path]:
-    """Delete what no experiment refers to, once that is agreed to; returns what was deleted.
+    """Delete what no experiment refers to, after confirmation; returns the deleted folders.
 
     Args:
         store: The store's root.
-        layouts: Of all experiments whose work is to stay.
-        agree: Is asked a question that says how much it is.
+        layouts: All experiments whose work must be kept.
+        agree: Asked for confirmation, with the number and size of folders.
     """
     kept = list(_kept(store))
     references: dict[str, list[Identity]] = {}
@@ -72,7 +72,7 @@ def prune(store: Path, layouts: Iterable[Layout], agree: Callable[[str], bool]) 
             references.setdefault(kind, []).append(identity)
     if missing:
         said = ", ".join(sorted(missing))
-        log.info("results of %s are not all here: what agrees with the settings stays", said)
+        log.info("results of %s are incomplete: what agrees with the settings is kept", said)
     unwanted = [one for one in kept if not any(map(one.agrees, references.get(one.kind, [])))]
     sizes = {one.folder: one.size() / 1e6 for one in unwanted}
     for folder, size in sizes.items():
@@ -90,7 +90,7 @@ def prune(store: Path, layouts: Iterable[Layout], agree: Callable[[str], bool]) 
 def _kept(store: Path) -> Iterator[Kept]:
     for path in sorted(store.glob(f"*/*/{IDENTITY}")):
         if any(folder.is_symlink() for folder in path.parents[:2]):
-            continue  # it leads to what is no store's, or another one's
+            continue  # a link out of the store
         kind = path.parts[-3]
         try:
             said = read_json(path)
@@ -102,20 +102,20 @@ def _kept(store: Path) -> Iterator[Kept]:
             elif kind in ("synthesize", "pairs", "embed", "run", "fetch", "render"):
                 yield Kept(path.parent, kind, said)
         except (OSError, ValueError, LookupError, TypeError):
-            log.warning("%s cannot be read, and its folder stays", path)
+            log.warning("%s cannot be read, so its folder is kept", path)
 
 
 def _references(
     layout: Layout, kept: list[Kept], missing: set[str]
 ) -> Iterator[tuple[str, Identity]]:
-    """Kinds of folders that an experiment refers to, and what each may have been made for.
+    """Kinds of folders that an experiment refers to, with possible identities of each.
 
-    It is added to ``missing`` where not all of that is known.
+    The experiment is added to ``missing`` if not all of that is known.
     """
     study = layout.experiment
 
     def known(identity: Callable[..., Any], *of: Any) -> Any:
-        """An identity, or nothing of it where something that it is made of is not there."""
+        """An identity, or None if something that it depends on is missing."""
         try:
             return identity(*of)
         except (OSError, PapertuneError):
@@ -123,7 +123,7 @@ def _references(
             return {}
 
     def pretrained(base: str) -> dict[str, Any]:
-        """What a base from scratch was made of; nothing for other bases."""
+        """The identity of a base from scratch; empty for other bases."""
         pretraining = study.bases[base].pretrain
         if pretraining is None:
             return {}
@@ -171,6 +171,6 @@ def _references(
                 weights = [digest]
             for stage, how in product(ANSWERS, answers):
                 yield from ((stage, {**how, "model": one}) for one in weights)
-                # all in its form, where it has results but is itself gone
+                # any identity of this kind, if the model has results but is missing itself
                 if not weights and Path(layout.root).is_dir():
                     yield stage, how

@@ -1,4 +1,4 @@
-"""One page for several reports: of each what it shows, ours beside it, and what is like for like."""
+"""One page for several published reports: their findings beside ours, with what is comparable."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,10 +14,10 @@ from papertune.study.settings.reproduction import Line
 
 
 def write_reports(layouts: Mapping[str, Layout], output: str | Path) -> None:
-    """Write the page of all experiments that say which report they reproduce.
+    """Write the page of all experiments that reproduce a published report.
 
     Args:
-        layouts: Experiment → where its results lie; their tables, figures and ``made.json`` are there.
+        layouts: Experiment → layout of its results, with tables, figures and ``made.json``.
     """
     reports: dict[str, list[dict[str, Any]]] = {}
     for name, layout in layouts.items():

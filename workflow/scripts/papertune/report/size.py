@@ -1,4 +1,4 @@
-"""How small a difference a study can show, and what is the cheapest way to a smaller one."""
+"""The smallest difference that a study can show, and the cheapest way to a smaller one."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -23,23 +23,23 @@ from papertune.scores.rows import read_rows
 from papertune.study.design import Design
 from papertune.study.layout import Layout
 
-MANY = (60, 250, 1000)  # documents to plan with, where none are listed yet
+MANY = (60, 250, 1000)  # documents to plan with, if none are listed yet
 WAYS = ("seeds", "documents", "questions")
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Seconds that a study takes for one more of something."""
+    """Seconds per additional training, answer, pair and document."""
 
     training: float = 3600.0  # of one model with one seed
-    answer: float = 0.5  # of one model to one question, with its scores
-    pair: float = 5.0  # that is written for a test set
-    document: float = 4.0  # that is found and read
+    answer: float = 0.5  # of one model to one question, including scoring
+    pair: float = 5.0  # written for a test set
+    document: float = 4.0  # found and read
     measured: bool = False
 
     @classmethod
     def of(cls, records: Iterable[JobRecord], size: Size) -> "Costs":
-        """As the newest good attempts at each job say; assumed where there are none."""
+        """From the newest successful attempts at each job; assumed if there are none."""
         took: dict[str, dict[str, float]] = {}
         for record in records:
             if record.status == OK and record.ended and record.wildcards.get("split") != "train":
@@ -66,11 +66,11 @@ class Costs:
         )
 
     def hours(self, size: Size, sets: int, larger: Size) -> float:
-        """What a larger study takes more."""
+        """The additional hours of a larger study."""
 
         def seconds(of: Size) -> float:
             asked = of.documents * of.questions * sets
-            answers = (of.models * of.seeds + 1) * asked * self.answer  # the baseline's as well
+            answers = (of.models * of.seeds + 1) * asked * self.answer  # including the baseline's
             made = of.documents * self.document + asked * self.pair
             return made + of.models * of.seeds * self.training + answers
 
@@ -78,7 +78,7 @@ class Costs:
 
 
 def spread_of(layout: Layout, test_set: str, store: str | Path) -> tuple[Spread | None, str]:
-    """How differences vary, and who says so: this study, its pilot, the store, or an assumption."""
+    """The spread of differences, and its source: this study, a pilot, the store, an assumption."""
     how = layout.experiment.comparison
     for name, said in ((layout.name, "its own results"), (how.pilot, f"the pilot {how.pilot}")):
         path = Path(layout.results, name, "tables", "spread.csv")
@@ -94,7 +94,7 @@ def spread_of(layout: Layout, test_set: str, store: str | Path) -> tuple[Spread 
 
 
 def documents_of(layout: Layout) -> int | None:
-    """The documents to test with; None where nothing is listed yet."""
+    """The number of test documents; None if nothing is listed yet."""
     parts = layout.experiment.parts_of("test")
     most = layout.experiment.most_of(parts[0])
     for stage in ("documents", "listings"):
@@ -106,7 +106,7 @@ def documents_of(layout: Layout) -> int | None:
 
 
 def size_table(layout: Layout, store: str | Path) -> tuple[Table, list[str]]:
-    """A row per test set and number of documents; and where spreads and costs are from."""
+    """A row per test set and number of documents; and notes on the sources of spreads and costs."""
     study, design = layout.experiment, Design.of(layout.experiment)
     how, sets = study.comparison, study.usual_sets
     known = documents_of(layout)
@@ -137,7 +137,8 @@ def size_table(layout: Layout, store: str | Path) -> tuple[Table, list[str]]:
             kind = "as measured here" if costs.measured else "assumed"
     if len(rows) > len(sets):
         notes.append(
-            "More documents can show less: the luck of few seeds then decides, which so few know little of."
+            "More documents can show less: the variance between seeds then decides, and few seeds "
+            "estimate it poorly."
         )
     if rows:
         each = (f"training {costs.training:,.0f} s", f"answer {costs.answer:.2g} s")
@@ -175,7 +176,7 @@ def _row(spread: Spread, size: Size, costs: Costs, sets: int, design: Design) ->
 def _cheapest(
     spread: Spread, size: Size, costs: Costs, sets: int, wanted: float, alpha: float
 ) -> str:
-    """The way that takes the fewest hours."""
+    """The change that takes the fewest additional hours."""
     ways = needed(spread, size, wanted, alpha)
     priced = [
         (costs.hours(size, sets, replace(size, **{way: number})), f"{number:,} {way}")

@@ -1,4 +1,4 @@
-"""A table of text, and the ways to write it: CSV, Markdown, LaTeX, and text for a terminal."""
+"""A table of text, written as CSV, Markdown, LaTeX, or text for a terminal."""
 
 import csv
 import io
@@ -16,9 +16,9 @@ from papertune.report.numbers import NONE, Shown
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Text cells under headings; ``left`` says how many columns are words, not numbers.
+    """Text cells under headings; ``left`` is the number of text columns.
 
-    A cell that is a :class:`Shown` has numbers for programs as well.
+    A cell that is a :class:`Shown` also has values for CSV.
     """
 
     title: str
@@ -43,7 +43,7 @@ def write_table(path: str | Path, table: Table) -> None:
 
 
 def read_table(path: str | Path) -> Table:
-    """The table whose .json lies at ``path``, but for columns of numbers that say nothing."""
+    """Read the table from ``path`` with .json, without empty columns of numbers."""
     found = read_json(path)
     rows = [[c if isinstance(c, str) else Shown(*c) for c in row] for row in found["rows"]]
     table = Table(found["title"], found["columns"], rows, found["left"])
@@ -53,17 +53,17 @@ def read_table(path: str | Path) -> Table:
 
 
 def forms(table: Table, name: str) -> dict[str, str]:
-    """The table as a file, by the file's ending; ``name`` is part of its label in LaTeX."""
+    """File ending → the table's text; ``name`` is part of its LaTeX label."""
     head, *rows = table.lines
     tex = to_latex(table.title, head, rows, left=table.left, label=f"tab:{name}")
     return {"csv": to_csv(table), "md": to_markdown(table), "tex": tex}
 
 
 def to_csv(table: Table) -> str:
-    """A column for each number: those below a heading have its name, and what they are behind it.
+    """CSV with a column for each number, named by its heading and a suffix.
 
-    Where there is no number the cell is empty. What stands in brackets, as a unit, (s), stands in the
-    place of the heading's own. No two columns have one name.
+    A missing number is an empty cell. A suffix in brackets, such as the unit (s), replaces the
+    heading's own. Column names are unique.
     """
     columns: dict[str, list[str]] = {}
     for place, heading in enumerate(table.columns):
@@ -91,7 +91,7 @@ def _text(cell: str) -> str:
 
 
 def _no_formula(cell: str) -> str:
-    """A cell that a spreadsheet shows and does not reckon: of a formula, an apostrophe before it."""
+    """Prefix an apostrophe to a cell that a spreadsheet would evaluate as a formula."""
     if cell.lstrip()[:1] not in ("=", "+", "-", "@"):
         return cell
     try:
@@ -102,7 +102,7 @@ def _no_formula(cell: str) -> str:
 
 
 def to_markdown(table: Table) -> str:
-    """GitHub's tables; pipes, HTML and links of cells are escaped, and line breaks are blanks."""
+    """A GitHub Markdown table; pipes, HTML and links are escaped, line breaks become spaces."""
 
     def line(cells: Iterable[str]) -> str:
         return "| " + " | ".join(plain(cell).replace("|", "\\|") for cell in cells) + " |\n"
@@ -113,7 +113,7 @@ def to_markdown(table: Table) -> str:
 
 
 def to_text(table: Table) -> str:
-    """Padded columns for a terminal, the title above."""
+    """Padded columns for a terminal, with the title above."""
     widths = [max(map(len, column)) for column in zip(*table.lines, strict=True)]
     head, *rows = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -40,8 +40,8 @@ from papertune.study.design import Design
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 
-AGAINST = "Held against"  # a heading, where that differs from model to model
-# heading → key of training.json, and form
+AGAINST = "Baseline"  # a heading, used if models have different baselines
+# heading → key of training.json, and format
 FACTS = {
     "Trained parameters": ("trainable_parameters", "{:,.0f}"),
     "All parameters": ("total_parameters", "{:,.0f}"),
@@ -69,8 +69,8 @@ def write_tables(
 ) -> dict[str, Table]:
     """Write each table as .csv, .md and .tex: comparison, form, gains, square, metrics, …
 
-    They are made of ``matrix.csv``, ``writers.csv``, ``counts.csv`` and the ``training.json`` of models.
-    ``matrix.txt`` is the comparison as text for a terminal, ``README.md`` says what columns mean.
+    They are made from ``matrix.csv``, ``writers.csv``, ``counts.csv`` and the ``training.json`` of
+    models. ``matrix.txt`` is the comparison as text for a terminal, ``README.md`` lists columns.
     """
     experiment, cells = layout.experiment, read_matrix(matrix)
     tables = {
@@ -125,7 +125,7 @@ def comparison_table(cells: list[Cell], experiment: Experiment) -> Table:
 
 
 def held_against(experiment: Experiment) -> dict[str, list[str]]:
-    """Model → the label of its baseline, a cell of a column; nothing where there is one baseline."""
+    """Model → a cell with the label of its baseline; empty cells if there is only one baseline."""
     baselines = experiment.baselines
     if len(experiment.models) - len(baselines) < 2:
         return {}
@@ -171,7 +171,7 @@ def metrics_table(cells: list[Cell], experiment: Experiment) -> Table:
 
 
 def gains_table(contrasts: list[Contrast], experiment: Experiment) -> Table:
-    """Each model's gain on its own writer's questions and on others', and what of it is kept."""
+    """Each model's gain on its own writer's questions and on others', and the share kept."""
     metric, rows = experiment.comparison.metric, []
     for one in contrasts:
         shown = [
@@ -202,7 +202,7 @@ def _writers(model: str, experiment: Experiment) -> str:
 
 
 def square_table(cells: list[Cell], experiment: Experiment) -> Table:
-    """Writer × writer: the gain of every trained model on the questions of every writer."""
+    """Writer × writer: the gain of every trained model on every writer's questions."""
     sets, metric = experiment.usual_sets, experiment.comparison.metric
     rows = []
     for model in experiment.trained:
@@ -236,7 +236,7 @@ def years_table(cells: list[Cell], experiment: Experiment) -> Table:
 
 
 def published_table(cells: list[Cell], experiment: Experiment) -> Table:
-    """Measured beside published, by year and over all."""
+    """Measured and published numbers, by year and over all."""
     rows = []
     for table in experiment.published:
         name, title = table.metric, table.title or metric_named(table.metric).label
@@ -257,7 +257,7 @@ def published_table(cells: list[Cell], experiment: Experiment) -> Table:
 
 
 def read_training(layout: Layout) -> dict[tuple[str, int], Any]:
-    """(model, seed) → the facts of its ``training.json``, where it is there."""
+    """(model, seed) → the facts of its ``training.json``, if it exists."""
     return {
         key: read_json(path)
         for key, folder in layout.models().items()
@@ -266,7 +266,7 @@ def read_training(layout: Layout) -> dict[tuple[str, int], Any]:
 
 
 def training_table(facts: Mapping[tuple[str, int], Any], experiment: Experiment) -> Table:
-    """What training each model took, from its ``training.json``."""
+    """The resources of each model's training, from its ``training.json``."""
     rows = []
     for (model, seed), said in facts.items():
         peak = said.get("peak_memory_bytes")
@@ -292,7 +292,7 @@ def _fact(known: Mapping[str, Any], key: str, form: str) -> str:
 
 
 def stages_table(counts: list[Count]) -> Table:
-    """What every stage kept and rejected, by part and reason; years of a stage are added up."""
+    """What every stage kept and rejected, by part and reason; a stage's years are summed."""
     sums: Counter[tuple[str, ...]] = Counter()
     for row in counts:
         sums[row.stage, row.shown_part, row.outcome, row.reason, row.unit] += row.count

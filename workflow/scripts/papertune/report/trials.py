@@ -1,4 +1,4 @@
-"""Figures of a series of trials: models that come one after another, each with a change."""
+"""Figures of a series of trials: successive models, each with a change."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,15 +23,15 @@ from papertune.scores.matrix import Cell, find_cell, read_matrix
 from papertune.study.experiment import Experiment
 from papertune.study.layout import Layout
 
-# name → what it shows
+# name → caption
 FIGURES = {
     "trials_metric": "The comparison’s metric by trial: a dot for the mean, a line for its interval, a "
-    "colour and a marker for each test set. What was not trained stands first.",
+    "colour and a marker for each test set. Untrained models come first.",
     "trials_loss": "By trial, the mean training loss of the last tenth of its steps and its best validation "
     "loss; a dot for each seed.",
     "trials_steps": "Training loss by step, all steps and the first 200: a row per trial, a line per seed.",
-    "trials_best": "By step, the validation loss of each trial, and what its best checkpoint was chosen by "
-    "where that is something else: a panel per trial, a line per seed.",
+    "trials_best": "By step, the validation loss of each trial, and the criterion of its best checkpoint if "
+    "that is another metric: a panel per trial, a line per seed.",
 }
 FIRST = 200  # steps
 
@@ -40,7 +40,7 @@ Rows = list[dict[str, float]]
 
 
 def draw_trials(layout: Layout, folder: str | Path, *, matrix: str | Path) -> None:
-    """Draw ``<name>.svg`` and ``<name>.pdf`` for every one of :data:`FIGURES`.
+    """Draw ``<name>.svg`` and ``<name>.pdf`` for each of :data:`FIGURES`.
 
     They show ``matrix.csv``, and ``training.json``, ``history.csv`` and ``steps.csv`` of models.
     """
@@ -48,7 +48,7 @@ def draw_trials(layout: Layout, folder: str | Path, *, matrix: str | Path) -> No
     facts = {run: said for run, said in read_training(layout).items() if run[0] in trials}
     paths = {run: Path(path) for run, path in layout.models().items() if run[0] in trials}
     histories = {run: read_history(path / "history.csv") for run, path in paths.items()}
-    # models of earlier versions have no curve, but a training loss at each validation
+    # models of earlier versions have no curve, only a training loss at each validation
     curves = {
         run: read_history(path / "steps.csv") if (path / "steps.csv").exists() else histories[run]
         for run, path in paths.items()
@@ -119,7 +119,7 @@ def loss_by_step(curves: Mapping[Run, Rows], study: Experiment, path: Path) -> N
 def by_step(
     histories: Mapping[Run, Rows], facts: Mapping[Run, Any], study: Experiment, path: Path
 ) -> None:
-    """Validation loss by step; beside it what checkpoints were chosen by, a panel for each metric."""
+    """Validation loss by step, and the criterion of checkpoints; a panel for each metric."""
     chosen = {run: said.get("best_by", "validation_loss") for run, said in facts.items()}
     keys = ["validation_loss", *sorted({*chosen.values()} - {"validation_loss"})]
     named = [metric_named(k).label if k in METRICS else _words(k) for k in keys]
@@ -141,7 +141,7 @@ def by_step(
 def _by_trial(
     path: Path, study: Experiment, named: Sequence[str], **shared: Any
 ) -> Iterator[list[list[Any]]]:
-    """Rows of panels, one per trial; what stands in a column is named above it."""
+    """Rows of panels, one per trial; each column has a heading."""
     across, labels = len(named), [*map(study.model_label, study.trials)]
     with canvas(path, 0.6 + 1.4 * len(labels), across, len(labels), **shared) as every:
         rows = [every[place : place + across] for place in range(0, len(every), across)]
@@ -168,7 +168,7 @@ def _words(key: str) -> str:
 
 
 def _height(models: Sequence[str], sets: int) -> float:
-    """Inches of a figure with a row per model, in which so many marks stand one above the other."""
+    """Inches of a figure with a row per model and ``sets`` marks per row."""
     return 1.2 + len(models) * max(0.3, 0.14 * sets)
 
 

@@ -1,4 +1,4 @@
-"""How models do turn by turn of a conversation, each after its own earlier answers."""
+"""Scores of models by turn of a conversation, each after the model's own earlier answers."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,7 +16,7 @@ from papertune.scores.matrix import Cell, find_cell
 from papertune.study.design import Design
 from papertune.study.layout import Layout
 
-LAST = 5  # turns with a column of their own; what comes after them is in the last one
+LAST = 5  # number of columns; the last one has all later turns
 
 
 def write_turns(layout: Layout, folder: str | Path) -> Table:
@@ -34,7 +34,7 @@ def write_turns(layout: Layout, folder: str | Path) -> Table:
 
 
 def read_turns(layout: Layout) -> Table | None:
-    """What :func:`write_turns` wrote of an experiment that has conversations."""
+    """Read the table of :func:`write_turns`, if the experiment has conversations."""
     path = layout.further_tables().get("turns")
     return read_table(path) if path else None
 
@@ -53,14 +53,14 @@ def turns_table(cells: list[Cell], layout: Layout, turns: dict[str, dict[str, in
             rows.append([*labels, *map(interval, found)])
     names = [f"Turn {n + 1}{' and later' * (n == LAST - 1)}" for n in range(most + 1)]
     title = (
-        f"{metric_named(study.comparison.metric).label} by turn; a model has its own earlier answers "
-        "before it"
+        f"{metric_named(study.comparison.metric).label} by turn, after the model's own earlier "
+        "answers"
     )
     return Table(explained(title, rows), ["Test set", "Model", *names], rows, left=2)
 
 
 def turns_of(layout: Layout, test_set: str) -> Iterator[tuple[str, tuple[str, int]]]:
-    """Pair → the id of its conversation's first one, and its turn, from 0; none without conversations."""
+    """Pair → the id of its conversation, and its turn from 0; empty without conversations."""
     for pair in read_pairs(layout.test_set(test_set)) if layout.experiment.talks else ():
         yield pair.id, (pair.conversation, len(pair.before))
 

@@ -1,7 +1,7 @@
-"""Two studies side by side: what differs in settings, in data and in numbers, on one page.
+"""Compare two studies on one page: differences in settings, data and numbers.
 
 ``python -m papertune.report.two_studies A B --to PAGE`` writes it; A and B are names of studies in
-results/, or folders of finished studies, which may be of other clones.
+results/, or folders of finished studies, also from other clones.
 """
 
 import argparse
@@ -24,7 +24,7 @@ NOT_SET = "not set"
 
 
 def settings_table(first: Study, second: Study) -> Table:
-    """The settings that differ, by key; defaults are as good as what was written."""
+    """The settings that differ, by key, including defaults."""
     mine, theirs = (dict(_flat(study.settings)) for study in (first, second))
     rows = [
         [key, _said(mine.get(key, NOT_SET)), _said(theirs.get(key, NOT_SET))]
@@ -37,7 +37,7 @@ def settings_table(first: Study, second: Study) -> Table:
 
 
 def _flat(values: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """``models.lora.rank`` → value, of each setting."""
+    """Yield each setting as (key, value), with keys such as ``models.lora.rank``."""
     if isinstance(values, dict) and values:
         for name, value in values.items():
             yield from _flat(value, f"{key}.{name}" if key else str(name))
@@ -52,7 +52,7 @@ def _said(value: Any) -> str:
 
 
 def data_table(first: Study, second: Study) -> Table:
-    """Documents by year and pairs by writer that each study has."""
+    """Documents by year and pairs by writer of each study."""
     wanted = {"collect": ("documents", "Documents"), "synthesize": ("pairs", "Pairs")}
     found: dict[tuple[str, str], list[int]] = {}
     for place, study in enumerate((first, second)):
@@ -65,9 +65,7 @@ def data_table(first: Study, second: Study) -> Table:
         [what, part, *(count(amount or None) for amount in counts)]
         for (what, part), counts in sorted(found.items())
     ]
-    return Table(
-        "What was collected and written", ["What", "Part", *names_of(first, second)], rows, 2
-    )
+    return Table("Documents and pairs", ["What", "Part", *names_of(first, second)], rows, 2)
 
 
 def how_table(first: Study, second: Study) -> Table:
@@ -76,19 +74,19 @@ def how_table(first: Study, second: Study) -> Table:
     rows = [
         [key, mine.get(key, NONE), theirs.get(key, NONE)] for key in dict.fromkeys([*mine, *theirs])
     ]
-    return Table("With what they were made", ["What", *names_of(first, second)], rows, 3)
+    return Table("Versions and machines", ["What", *names_of(first, second)], rows, 3)
 
 
 def write_comparison(first: Study, second: Study, output: str | Path) -> str:
-    """Write the page; returns what it says in one sentence.
+    """Write the page; returns its summary in one sentence.
 
     Raises:
-        StudyError: the two are one study.
-        EvaluationError: scores of a study are of other questions than its own.
+        StudyError: both are the same study.
+        EvaluationError: a study's scores do not match its questions.
     """
     if first.root.resolve() == second.root.resolve():
-        hint = "A=… and B=… are two names, or two folders"
-        raise StudyError("this is one study, not two", where=str(first.root), hint=hint)
+        hint = "give two names, or two folders, as A=… and B=…"
+        raise StudyError("both are the same study", where=str(first.root), hint=hint)
     settings, (numbers, cells, notes) = (
         settings_table(first, second),
         compare_numbers(first, second),
@@ -125,10 +123,10 @@ def write_comparison(first: Study, second: Study, output: str | Path) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Write the page of two studies.
+    """Write the page that compares two studies.
 
     Raises:
-        StudyError: as :func:`read_study` and :func:`write_comparison`.
+        StudyError: as in :func:`read_study` and :func:`write_comparison`.
     """
     parser = argparse.ArgumentParser(
         prog="make compare", description=(__doc__ or "").split("\n")[0]

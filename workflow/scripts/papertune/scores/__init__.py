@@ -1,1 +1,1 @@
-"""From answers to the matrix."""
+"""Scoring of answers, statistics, and the matrix."""

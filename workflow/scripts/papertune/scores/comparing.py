@@ -1,4 +1,4 @@
-"""From files of scores to all that is said of them: the matrix, writers against writers, variances."""
+"""Compute the matrix, the contrasts between writers, and the variances from files of scores."""
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -27,10 +27,10 @@ def compare(
 
     Args:
         scores: (model, seed, test set) → JSONL of scores.
-        matrix: The file to write of :class:`Cell`, as ``writers`` is that of :class:`Contrast` and
+        matrix: The output file of :class:`Cell` rows; ``writers`` is that of :class:`Contrast` and
             ``spread`` that of :class:`Spread`.
-        store: Where spreads are kept for studies that are yet to be planned.
-        without: Ids of documents that are left out.
+        store: The store that keeps spreads for planning later studies.
+        without: Ids of documents to leave out.
 
     Raises:
         EvaluationError: no scores, or scores of different questions within a test set.

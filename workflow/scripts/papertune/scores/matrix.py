@@ -1,4 +1,4 @@
-"""The matrix: mean scores with their intervals, and whether a model beats its baseline."""
+"""The matrix: mean scores with intervals, and whether a model beats its baseline."""
 
 import dataclasses
 import math
@@ -27,23 +27,23 @@ ONE_RUN, FEW, ENDLESS = "one run", "few documents", "infinite"
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell of the matrix; ``None`` where a number is not defined.
+    """A cell of the matrix; ``None`` means that a number is not defined.
 
-    ``mean`` is over seeds, ``low`` and ``high`` its interval over seeds and documents; None where
-    all documents say the same. ``seed_low`` and ``seed_high`` are the lowest and highest value of a
-    single seed, ``seed_sd`` how much seeds vary beyond what their documents explain, and
-    ``pooled_sd`` the same over all models, which is what intervals go by.
+    ``mean`` is over seeds; ``low`` and ``high`` are its interval over seeds and documents, None if
+    all documents have the same value. ``seed_low`` and ``seed_high`` are the lowest and highest
+    value of a single seed. ``seed_sd`` is the standard deviation between seeds beyond what
+    documents explain; ``pooled_sd`` is the same pooled over all models, and used for intervals.
 
-    ``difference`` is to ``baseline`` on the same questions. ``year`` is a year or ``all``; only
-    ``all`` is tested. ``p_corrected`` is corrected over the matrix of the metric, models × test
-    sets, and the difference's interval is wider by the same factor: it excludes 0 exactly where
-    ``verdict`` says ``better`` or ``worse``. ``unclaimed`` says why nothing is tested: ``few
-    documents``, ``one run`` where no model has several and luck is not known, or ``infinite``, as is
-    the perplexity of what a model holds impossible.
+    ``difference`` is the difference to ``baseline`` on the same questions. ``year`` is a year or
+    ``all``; only ``all`` is tested. ``p_corrected`` is corrected over the metric's matrix, models
+    × test sets, and the difference's interval is widened accordingly: it excludes 0 exactly if
+    ``verdict`` is ``better`` or ``worse``. ``unclaimed`` says why nothing is tested: ``few
+    documents``; ``one run`` if no model has several, so that seed variance is unknown; or
+    ``infinite``, as is the perplexity of a text to which a model assigns probability 0.
 
-    Of metrics that compare texts in meaning, over all years: ``unread`` is how many answers of all
-    seeds the embedder could not read, or not their references; ``chance`` the mean of references
-    against those of other documents, ``chance_sd`` its standard deviation over questions.
+    For metrics of meaning, over all years: ``unread`` is the number of answers of all seeds that
+    the embedder could not read, or not their references; ``chance`` is the mean between references
+    of different documents, ``chance_sd`` its standard deviation over questions.
     """
 
     model: str
@@ -78,7 +78,7 @@ class Cell:
 
 
 def make_matrix(found: Iterable[list[Measured]], design: Design) -> list[Cell]:
-    """Make the matrix of an experiment of what :func:`measured` read."""
+    """Make the matrix of an experiment from the results of :func:`measured`."""
     cells: list[Cell] = []
     tested: dict[int, Estimate] = {}
     for of_set in found:
@@ -97,12 +97,12 @@ def make_matrix(found: Iterable[list[Measured]], design: Design) -> list[Cell]:
                         tested[len(cells)] = difference
                     cells.append(cell)
     alpha = design.alpha
-    for metric in dict.fromkeys(cell.metric for cell in cells):  # over the matrix of each
+    for metric in dict.fromkeys(cell.metric for cell in cells):  # corrected within each metric
         mine = [place for place in tested if cells[place].metric == metric]
         p_values = [tested[place].p or 0.0 for place in mine]
         corrected = correct(p_values, design.comparison.correction)
         for place, p, after in zip(mine, p_values, corrected, strict=True):
-            # p is below alpha / factor exactly where the corrected p is below alpha
+            # p is below alpha / factor exactly if the corrected p is below alpha
             factor = after / p if p else len(mine)
             cells[place] = dataclasses.replace(
                 cells[place],
@@ -123,13 +123,13 @@ def limits(
     prefix: str = "",
     bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> dict[str, Any]:
-    """An interval under the names of fields, within what can be; nothing where there is none."""
+    """An interval as fields, clipped to ``bounds``; empty if there is none."""
     low, high = np.clip(interval, *bounds).tolist() if interval else (None, None)
     return {f"{prefix}low": low, f"{prefix}high": high}
 
 
 def _changes(metric: str) -> tuple[float, float]:
-    """What no difference of a metric is beyond."""
+    """The limits of differences of a metric."""
     low, high = metric_named(metric).bounds
     return low - high, high - low
 
@@ -148,9 +148,9 @@ def squares(sums: Sums, metric: str) -> Squares:
 
 @np.errstate(invalid="ignore")
 def difference(sums: Sums, metric: str) -> tuple[float, np.ndarray]:
-    """A model's value less its baseline's, both over their runs, and the contributions to it.
+    """A model's value minus its baseline's, both over their runs, and the contributions to it.
 
-    The latter have the shape (runs, documents).
+    The contributions have the shape (runs, documents).
     """
     of = metric_named(metric)
     (mine, own), (theirs, base) = (contributions(s, of) for s in (sums.mine, _theirs(sums)))
@@ -163,7 +163,7 @@ def _theirs(sums: Sums) -> np.ndarray:
 
 
 def unclaimed(value: float, documents: int, trained: bool, luck: Squares | None) -> str:
-    """Why nothing may be claimed of a value; empty where something may."""
+    """Why nothing may be claimed of a value; empty if something may."""
     if math.isinf(value):
         return ENDLESS
     if documents < FEW_DOCUMENTS:
@@ -174,7 +174,7 @@ def unclaimed(value: float, documents: int, trained: bool, luck: Squares | None)
 def _cell(
     one: Measured, year: str, luck: Squares | None, design: Design
 ) -> tuple[Cell, Estimate | None]:
-    """A cell, and the estimate of its difference where that is to be tested."""
+    """A cell, and the estimate of its difference if that is to be tested."""
     sums, metric = one.own.of_year(year), metric_named(one.metric)
     where: dict[str, Any] = {
         "model": one.model,
@@ -217,14 +217,14 @@ def _cell(
     numbers |= {"baseline": baseline, "difference": value}
     numbers |= limits(change.interval(alpha), "difference_", _changes(one.metric))
     numbers["unclaimed"] = unclaimed(value, len(both.ids), trained or bool(its_runs), luck)
-    # years are shown, not tested: more tests would cost power; lengths are neither good nor bad
+    # years are shown, not tested: more tests would reduce power; lengths are neither good nor bad
     testable = year == ALL_YEARS and not numbers["unclaimed"] and change.p is not None
     testable = testable and metric.higher_is_better is not None
     return Cell(**where, **numbers), change if testable else None
 
 
 def _sd(squares: Squares) -> float | None:
-    """How much runs vary beyond what their documents explain."""
+    """The standard deviation between runs beyond what their documents explain."""
     part = (squares.run - squares.rest) / squares.documents if squares.documents else math.nan
     return math.sqrt(max(part, 0.0)) if math.isfinite(part) else None
 

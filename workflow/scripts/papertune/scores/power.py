@@ -1,9 +1,9 @@
-"""How small a difference a study can show, before it is run and after.
+"""Power analysis: the smallest difference that a study can show, before and after it is run.
 
-The spread of differences (model − baseline) between documents, questions and seeds gives the mean
-squares that the estimator of :mod:`.statistics` is to expect of a study of any size, and with them
-its standard error. A difference of (t at 1 − α / 2 + t at the power) × SE is shown with that power
-(Miller 2024, section 5); α is divided by the number of comparisons, as Holm begins.
+The spread of differences (model − baseline) between documents, questions and seeds gives the
+expected mean squares of the estimator in :mod:`.statistics` for a study of any size, and so its
+standard error. A difference of (t at 1 − α / 2 + t at the power) × SE is shown with that power
+(Miller 2024, section 5); α is divided by the number of comparisons, as in Holm's first step.
 """
 
 import math
@@ -23,31 +23,31 @@ from papertune.study import versions
 from papertune.study.design import Design
 
 POWER = 0.8
-MOST = {"seeds": 64, "documents": 1_000_000, "questions": 64}  # what a study may be made of
+MOST = {"seeds": 64, "documents": 1_000_000, "questions": 64}  # limits of the search
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
     """Standard deviations of differences to a baseline, over the models of a test set.
 
-    None is what the study that it was seen in cannot tell: between seeds, where each model has one;
-    between questions, where there is one about a document, or the metric is no mean.
+    None is what the observed study cannot show: ``seeds``, if each model has one; ``questions``, if
+    there is one per document, or the metric is not a mean.
     """
 
     test_set: str
     metric: str
-    documents: float  # of their true means, whatever is asked about them
-    questions: float | None  # of questions about one document
-    seeds: float | None  # of whole runs
-    rest: float | None  # of a document between runs
+    documents: float  # between documents' true means, whatever is asked about them
+    questions: float | None  # between questions about one document
+    seeds: float | None  # between whole runs
+    rest: float | None  # of one document between runs
 
 
-# seen in small studies by similarity; other metrics from 0 to 1 vary about as much
+# observed in small studies by similarity; other metrics from 0 to 1 vary about as much
 TYPICAL = Spread("", "", documents=0.15, questions=0.2, seeds=0.02, rest=0.10)
 
 
 def typical(metric: str) -> Spread | None:
-    """What is assumed where nothing was seen; None for a metric without an upper end."""
+    """The assumed spread without observations; None for a metric without an upper limit."""
     of = metric_named(metric)
     scale = of.bounds[1]
     if not math.isfinite(scale):
@@ -59,7 +59,7 @@ def typical(metric: str) -> Spread | None:
 
 
 def spreads(of_set: Iterable[Measured], design: Design) -> list[Spread]:
-    """What the scores of one test set show, metric by metric; nothing of fewer than two documents."""
+    """The spreads in the scores of one test set, per metric; empty for fewer than two documents."""
     found = []
     measured = [one for one in of_set if one.both is not None and one.model in design.trained]
     for metric in dict.fromkeys(one.metric for one in measured):
@@ -89,7 +89,7 @@ def spreads(of_set: Iterable[Measured], design: Design) -> list[Spread]:
 
 
 def remember(store: str | Path, found: Iterable[Spread]) -> None:
-    """Keep what was seen for studies that are yet to be planned, each metric's for itself."""
+    """Keep observed spreads for planning later studies, by metric."""
     for one in found:
         kept, value = _kept(store, one.metric), asdict(one)
         key = digest(canonical(value))
@@ -98,7 +98,7 @@ def remember(store: str | Path, found: Iterable[Spread]) -> None:
 
 
 def remembered(store: str | Path, metric: str) -> tuple[Spread | None, int]:
-    """The median of what was seen of a metric, and in how many test sets."""
+    """The median of a metric's observed spreads, and the number of test sets."""
     if not Path(store, "spread").is_dir():
         return None, 0
     kept = _kept(store, metric)
@@ -126,19 +126,19 @@ def _root(variance: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of a study: ``seeds`` of each model, test ``documents``, ``questions`` about each."""
+    """The size of a study: ``seeds`` per model, test ``documents``, ``questions`` per document."""
 
     seeds: int
     documents: int
     questions: int
-    models: int  # that are trained
+    models: int  # trained models
     comparisons: int  # models × test sets
 
 
 def smallest(spread: Spread, size: Size, alpha: float = 0.05) -> float | None:
-    """The smallest true difference that is starred in four of five such studies.
+    """The smallest true difference that is significant in four of five such studies.
 
-    None where nothing is ever starred: too few documents, or one seed.
+    None if nothing can be significant: too few documents, or one seed.
     """
     from scipy import stats
 
@@ -155,9 +155,9 @@ def smallest(spread: Spread, size: Size, alpha: float = 0.05) -> float | None:
 
 
 def needed(spread: Spread, size: Size, wanted: float, alpha: float = 0.05) -> dict[str, int | None]:
-    """How many ``seeds``, ``documents`` or ``questions``, the others as they are, show a difference.
+    """How many ``seeds``, ``documents`` or ``questions``, with the others fixed, show a difference.
 
-    None where no number of them does.
+    None if no number does.
     """
     found = {name: _least(spread, size, name, wanted, alpha) for name in MOST}
     return found | ({"questions": None} if spread.questions is None else {})
@@ -166,7 +166,7 @@ def needed(spread: Spread, size: Size, wanted: float, alpha: float = 0.05) -> di
 def together(
     spread: Spread, size: Size, wanted: float, alpha: float = 0.05
 ) -> list[tuple[int, int]]:
-    """Numbers of seeds and of documents that show a difference together, seeds rising."""
+    """Combinations of seeds and documents that show a difference, by rising seeds."""
     pairs = []
     for seeds in range(size.seeds + 1, 17):
         more = _least(spread, replace(size, seeds=seeds), "documents", wanted, alpha)
@@ -176,10 +176,10 @@ def together(
 
 
 def _least(spread: Spread, size: Size, name: str, wanted: float, alpha: float) -> int | None:
-    """The first number that is enough.
+    """The smallest sufficient number.
 
-    Not by halving: more documents leave the seeds to decide, of which there may be few, so that more
-    is not always better.
+    Not by bisection: with more documents, seed variance dominates, and with few seeds more
+    documents are not always better.
     """
 
     def enough(number: int) -> bool:

@@ -1,4 +1,4 @@
-"""Programs in answers are run here, each once: what became of it is kept in the store by its digest."""
+"""Run the programs in answers, each once; the store keeps outcomes by the program's digest."""
 
 import logging
 import sys
@@ -20,20 +20,20 @@ from papertune.study.settings import Programs
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 64  # programs that are in the store only when all of them have ended
+AT_ONCE = 64  # programs per batch, stored when all of them have ended
 
 
 def running_identity(settings: Programs) -> dict[str, object]:
-    """What the end of a program depends on, beside its text."""
+    """What the outcome of a program depends on, besides its text."""
     python = ".".join(map(str, sys.version_info[:2]))
     return {"version": versions.RUN, "limits": settings.identity(), "python": python}
 
 
 class Outcomes:
-    """What became of the programs in answers.
+    """The outcomes of the programs in answers.
 
     Args:
-        threads: Programs that run at once.
+        threads: Number of programs that run at once.
     """
 
     def __init__(self, settings: Programs, store: str | Path, threads: int = 1) -> None:
@@ -45,14 +45,14 @@ class Outcomes:
 
     @property
     def unfit(self) -> set[str]:
-        """Pairs whose own reference does not pass."""
+        """Pairs whose reference does not pass its own tests."""
         return {pair for pair, passed in self._passed.items() if passed is None}
 
     def load(self, answers: Iterable[Answer]) -> None:
-        """Run what the store does not know of these answers, and of their references.
+        """Run the programs of these answers and of their references that the store lacks.
 
         Raises:
-            SandboxError: nothing keeps them apart here.
+            SandboxError: there is no sandbox here.
             Interrupted: the job was asked to stop.
         """
         programs: dict[str, str] = {}
@@ -78,18 +78,18 @@ class Outcomes:
         return run(program, self._limits, allow_unsafe=self._unsafe).fate
 
     def passed(self, answer: Answer) -> list[bool] | None:
-        """Of each sample of a loaded answer whether it passed.
+        """Whether each sample of a loaded answer passed.
 
-        ``None`` where the reference does not: such a check tells nothing.
+        ``None`` if the reference does not pass: such a test is invalid.
         """
         return self._passed[answer.pair]
 
     def tell(self) -> None:
-        """Log how programs ended, and how many problems tell nothing."""
+        """Log how programs ended, and how many problems do not count."""
         if self.fates:
             log.info("programs by how they ended: %s", dict(sorted(self.fates.items())))
         if unfit := sorted(self.unfit):
-            what = "%d problems count for nothing: their own references do not pass (%s)"
+            what = "%d problems do not count: their own references do not pass (%s)"
             log.warning(what, len(unfit), ", ".join(unfit[:3]))
 
 

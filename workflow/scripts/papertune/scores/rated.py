@@ -1,4 +1,4 @@
-"""Ratings of answers to probes and test questions as a metric, against baselines and other metrics."""
+"""Ratings of answers as a metric, compared with baselines and with other metrics."""
 
 import logging
 from collections import defaultdict
@@ -28,7 +28,7 @@ Folder = str | Path
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """A text that raters read, and what they gave it."""
+    """A text that raters read, and their ratings."""
 
     text: str  # papertune.answering.probes.text_id
     raters: int
@@ -37,11 +37,11 @@ class Rated:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How raters agree on ``texts``: with each other (alpha), or their means with a metric (rho).
+    """Agreement of raters on ``texts``: with each other (alpha), or of means with a metric (rho).
 
-    Each text counts once, whoever wrote it; of a metric it has the mean over those who did. ``metric``
-    is empty for raters among themselves. ``value`` is None where it is not defined, as where all are
-    equal; so are the limits, of alpha and of fewer than three probes.
+    Each text counts once, whichever models wrote it; a metric's value is the mean over these.
+    ``metric`` is empty for agreement between raters. ``value`` is None if undefined, for example if
+    all are equal; the limits are None for alpha, and for fewer than three probes.
     """
 
     metric: str
@@ -55,7 +55,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class _Texts:
-    """What each run wrote to each pair that may be rated, and what a rating of that is kept by."""
+    """The text ids of each run's answers to pairs that may be rated."""
 
     asked: dict[str, Pair]
     by_run: dict[Run, dict[str, str]]  # pair → text id
@@ -77,12 +77,12 @@ def rate_probes(
     """Write ``matrix.csv`` of :class:`Cell`, ``agreement.csv`` and ``texts.csv`` into a folder.
 
     Args:
-        answers: (model, seed, set of probes or test set) → JSONL, as ``scores``.
+        answers: (model, seed, set of probes or test set) → JSONL; ``scores`` likewise.
         asked: The pairs of each of these sets.
-        files: What raters saved.
-        metrics: Those whose agreement with the raters is measured.
-        experiment: Its name, which files of ratings have to say.
-        rejected: File of what was left out, and why.
+        files: The files of ratings.
+        metrics: The metrics whose agreement with the raters is measured.
+        experiment: Its name, which the files of ratings must have.
+        rejected: Output file of what was left out, and why.
     """
     texts = _read(answers, {pair.id: pair for path in asked.values() for pair in read_pairs(path)})
     ratings, left = read_ratings(files, experiment, texts.pairs)
@@ -118,7 +118,7 @@ def _read(answers: Mapping[tuple[str, int, str], Folder], asked: dict[str, Pair]
 
 
 def _matrix(texts: _Texts, means: Mapping[str, float], design: Design) -> list[Cell]:
-    """A cell per model; a question counts where all runs have a rating of it."""
+    """A cell per model; a question counts if all runs have a rating of it."""
     about = [one.document for one in texts.asked.values()]
     documents = {document: place for place, document in enumerate(dict.fromkeys(about))}
     questions = Questions(
@@ -136,7 +136,7 @@ def _matrix(texts: _Texts, means: Mapping[str, float], design: Design) -> list[C
                 for run in runs
             ]
         )
-        # a seed that came after the raters must not take their ratings of the others away
+        # a seed added after the rating must not discard the ratings of the others
         known = (~np.isnan(values)).sum(axis=1)
         values = values[2 * known >= known.max()]
         parts[model] = np.stack([values, np.where(np.isnan(values), np.nan, 1.0)], axis=2)
@@ -167,7 +167,7 @@ def _agreement(
         first = np.array([np.mean([*ratings[text].values()]) for text in measured])
         second = np.array([np.mean(values) for values in measured.values()])
         pairs = [texts.pairs[text] for text in measured]
-        # probes about one paper hang together, too
+        # probes about one paper are dependent, too
         groups = np.array([texts.asked[pair].document for pair in pairs])
         value, interval = spearman(first, second, groups, alpha)
         counts = len(measured), len({*pairs}), len(raters)
@@ -182,7 +182,7 @@ def _scores(
     scores: Mapping[tuple[str, int, str], Folder],
     metrics: Sequence[str],
 ) -> dict[str, dict[str, list[float]]]:
-    """Text → metric → its values for the rated answers that have this text."""
+    """Text → metric → its values for the rated answers with this text."""
     found: dict[str, dict[str, list[float]]] = {}
     alone = [name for name in metrics if not metric_named(name).needs_reference]
     for (model, seed, _), path in scores.items():

@@ -1,6 +1,6 @@
-"""Files of ratings, which people save from a page: whatever is in them is believed by nobody.
+"""Read files of ratings, which people save from a page; their content is untrusted.
 
-A file that is none is left out and said, so that it holds up no other.
+An invalid file is left out and reported, and does not affect the others.
 """
 
 from collections.abc import Collection, Iterable
@@ -15,13 +15,13 @@ from papertune.metrics.rating import HIGHEST, LOWEST
 from papertune.owned import anybodys
 from papertune.records import Rejection
 
-MOST = 1_000_000  # bytes of a file: ten times those of some thousand ratings
+MOST = 1_000_000  # bytes of a file: ten times the size of some thousand ratings
 STAGE = "rate"
 Ratings = dict[str, dict[str, int]]  # text → rater → rating
 
 
 class RatingFile(BaseModel):
-    """What the page for raters saves."""
+    """The file that the page for raters saves."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -39,7 +39,7 @@ class RatingFile(BaseModel):
 def read_ratings(
     paths: Iterable[Path], experiment: str, texts: Collection[str]
 ) -> tuple[Ratings, list[Rejection]]:
-    """The ratings of texts that there are; and what was left out, a file or some of its ratings."""
+    """The ratings of existing texts; and what was left out: files, or some of their ratings."""
     ratings: Ratings = {}
     left: list[Rejection] = []
     for path in sorted(paths):
@@ -47,19 +47,19 @@ def read_ratings(
         if found is None or found.experiment != experiment:
             if found is not None:
                 reason = "other_experiment"
-                why = f"they are of the experiment {found.experiment}; this one is {experiment} (write that "
-                why += "there if it was renamed)"
+                why = f"they are of the experiment {found.experiment}, not of {experiment} (correct the "
+                why += "name in the file if the experiment was renamed)"
             left.append(Rejection(STAGE, str(path), reason, shown(" ".join(why.split()))[:300]))
             continue
         here = {text: value for text, value in found.ratings.items() if text in texts}
         if gone := len(found.ratings) - len(here):
-            why = f"{gone} of {len(found.ratings)} ratings by {found.rater} are of texts that are no more"
+            why = f"{gone} of {len(found.ratings)} ratings by {found.rater} are of texts that are gone"
             left.append(Rejection(STAGE, str(path), "text_is_gone", why))
         known = {
             text: ratings.get(text, {}).get(found.rater, value) for text, value in here.items()
         }
         if other := sum(known[text] != value for text, value in here.items()):
-            why = f"{other} texts have another rating by {found.rater} in a file before; keep one file"
+            why = f"{other} texts have another rating by {found.rater} in an earlier file; keep one file"
             left.append(Rejection(STAGE, str(path), "rated_twice", why))
             continue
         for text, value in here.items():
@@ -68,7 +68,7 @@ def read_ratings(
 
 
 def _read(path: Path) -> tuple[RatingFile | None, str, str]:
-    """The content of a file; else why it is left out, in a word and in a sentence."""
+    """The content of a file, or None with the reason, as a word and as a sentence."""
     try:
         with open(path, "rb", opener=anybodys) as stream:
             content = stream.read(MOST + 1)
@@ -84,7 +84,7 @@ def _read(path: Path) -> tuple[RatingFile | None, str, str]:
         return (
             None,
             "no_ratings",
-            f"it is no file of ratings: {where}: {first['msg']}".replace(": :", ":"),
+            f"it is not a file of ratings: {where}: {first['msg']}".replace(": :", ":"),
         )
     except (ValueError, UnicodeDecodeError) as error:
-        return None, "no_ratings", f"it is no file of ratings: not JSON ({str(error)[:100]})"
+        return None, "no_ratings", f"it is not a file of ratings: not JSON ({str(error)[:100]})"

@@ -1,4 +1,4 @@
-"""Tables that a later step reads again: dataclasses as lines of CSV."""
+"""Intermediate tables: dataclasses as rows of CSV files."""
 
 import csv
 import dataclasses
@@ -15,7 +15,7 @@ Row = TypeVar("Row")
 
 
 def write_rows(path: str | Path, rows: Iterable[Any], kind: type) -> None:
-    """Write dataclasses as CSV, a column per field; numbers have ten digits, None is nothing."""
+    """Write dataclasses as CSV, a column per field; numbers have ten digits, None is empty."""
     names = [field.name for field in dataclasses.fields(kind)]
     with atomic_write(path) as stream:
         writer = csv.writer(stream, lineterminator="\n")
@@ -26,7 +26,7 @@ def write_rows(path: str | Path, rows: Iterable[Any], kind: type) -> None:
 
 
 def read_rows(path: str | Path, kind: type[Row]) -> list[Row]:
-    """What :func:`write_rows` wrote."""
+    """Read the rows of :func:`write_rows`."""
     texts = {field.name for field in dataclasses.fields(kind) if field.type in (str, "str")}  # type: ignore[arg-type]
     with open(path, encoding="utf-8", newline="", opener=anybodys) as stream:
         rows = [

@@ -1,6 +1,6 @@
 """Score files of answers, in batches, so that memory does not grow with them.
 
-Each text that is compared in meaning is embedded once and kept in the store.
+Each text to compare in meaning is embedded once, and its vector is kept in the store.
 """
 
 import base64
@@ -35,12 +35,12 @@ Folder = str | Path
 
 
 def _vector(text: str) -> str:
-    """What the store has of a vector; raises ValueError where it is none."""
+    """Validate a stored vector; raises ValueError if it is not one."""
     np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4")
     return text
 
 
-Stored = tuple[Annotated[str, AfterValidator(_vector)], float]  # a vector, and what was not read
+Stored = tuple[Annotated[str, AfterValidator(_vector)], float]  # a vector, and the unread share
 
 
 class Embeddings:
@@ -48,10 +48,10 @@ class Embeddings:
 
     Args:
         store: The store's folder.
-        folder: Where a model of the Hub was brought; others need none.
+        folder: Folder of a model downloaded from the Hub; others need none.
 
     Raises:
-        EvaluationError: the model is not there.
+        EvaluationError: the model is missing.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Embeddings:
         self._model: Any = None
 
     def load(self, texts: Iterable[str]) -> None:
-        """Hold the vectors of these texts, and of no others, ready for :meth:`cosine`."""
+        """Load the vectors of these texts, and of no others, for :meth:`cosine`."""
         keys = {text: digest(text) for text in texts}
         new = set(self._store.missing(keys.values()))
         self._store.add(self._embed({text: key for text, key in keys.items() if key in new}))
@@ -74,7 +74,7 @@ class Embeddings:
             self._held[text] = Embedded(np.frombuffer(base64.b64decode(vector), "<f4"), unread)
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray:
-        """Loaded texts as rows of length 1; of a text that is blank, or cannot be read, all is 0."""
+        """Vectors of loaded texts as rows of norm 1; zeros for a blank or unreadable text."""
         return np.array(
             [
                 self._held[text].vector.astype(float)
@@ -84,7 +84,7 @@ class Embeddings:
         )
 
     def cosine(self, first: str, second: str) -> float:
-        """Cosine of two loaded texts, from -1 to 1; 0 where :meth:`vectors` has nothing of one."""
+        """Cosine of two loaded texts, from -1 to 1; 0 if :meth:`vectors` has zeros for one."""
         one, other = self.vectors((first, second))
         return float(np.dot(one, other))
 
@@ -114,22 +114,22 @@ def score_answers(
     threads: int = 1,
     batch: int = 256,
 ) -> int:
-    """Score a JSONL file of answers into one of scores, in the same order; returns how many.
+    """Score a JSONL file of answers into a file of scores, in the same order; returns their number.
 
-    Beside a metric of meaning stand, of each answer, the share of unknown pieces of the worse read of
-    its two texts (``similarity.unread``) and how close its reference is to that of another document
-    (``similarity.chance``), the same for all models.
+    For a metric of meaning, each score also has the larger share of unknown pieces of its two texts
+    (``similarity.unread``), and the similarity of its reference to that of another document
+    (``similarity.chance``), which is the same for all models.
 
     Args:
-        embedders: Those of the metrics, by name; their embeddings are kept in ``store``.
-        folders: Where those of the Hub were brought.
-        programs: How answers that are programs are run, where a metric wants that.
-        threads: Of an embedder; as many programs run at once.
+        embedders: The metrics' embedders, by name; embeddings are kept in ``store``.
+        folders: Folders of embedders downloaded from the Hub.
+        programs: How answers that are programs are run, if a metric needs it.
+        threads: Threads of an embedder, and number of programs run at once.
         batch: Answers held in memory at a time.
 
     Raises:
-        EvaluationError: there are no answers, or an embedder is not there.
-        SandboxError: this machine has nothing to run programs in.
+        EvaluationError: there are no answers, or an embedder is missing.
+        SandboxError: this machine has no sandbox for programs.
     """
     total = count_lines(answers)
     if not total:
@@ -141,7 +141,7 @@ def score_answers(
     }
     outcomes = Outcomes(programs, store, threads) if programs else None
     compared = {name: one for name in metrics if (one := metric_named(name)).texts}
-    logging.getLogger("absl").setLevel(logging.WARNING)  # rouge-score announces its tokenizer
+    logging.getLogger("absl").setLevel(logging.WARNING)  # rouge-score logs its tokenizer
     others = _Others(read_records(answers, Answer)) if compared else None
     not_read: Counter[str] = Counter()
 
@@ -181,14 +181,14 @@ def score_answers(
 class _Others:
     """References of other documents, drawn by hash, so that all models get the same."""
 
-    MOST = 256  # are held
+    MOST = 256  # references held
 
     def __init__(self, answers: Iterable[Answer]) -> None:
         kept = nsmallest(self.MOST, answers, key=lambda answer: share(answer.pair, "chance"))
         self._kept = [(one.document, one.reference) for one in kept]
 
     def of(self, answer: Answer) -> str | None:
-        """The reference of another document, None where all are of one."""
+        """The reference of another document, None if there is only one document."""
         first = int(share(answer.pair, "other") * len(self._kept))
         turned = (*self._kept[first:], *self._kept[:first])
         other = (text for document, text in turned if document != answer.document)
@@ -202,12 +202,12 @@ def score_answer(
     other: str | None = None,
     outcomes: Outcomes | None = None,
 ) -> Score:
-    """Every metric's value for one answer, and the parts of those that are no plain mean.
+    """Every metric's value for one answer, and the parts of metrics that are not plain means.
 
     Args:
-        embeddings: By the names of embedders, with the texts loaded.
+        embeddings: Embedder's name → embeddings, with the texts loaded.
         other: The reference of another document, also loaded.
-        outcomes: Those of programs, loaded.
+        outcomes: Outcomes of programs, loaded.
     """
     values: dict[str, float | None] = {}
     for name in metrics:

@@ -1,17 +1,18 @@
-"""The estimator: one for every interval, every p and the smallest difference that can be shown.
+"""The estimator behind every interval, every p-value and the smallest detectable difference.
 
-A cell is made of S runs (seeds) on D documents. y[s, d] is what document d contributes to the value
-of run s (:func:`contributions`), or to its difference to a baseline. Questions of a document hang
-together, and so do the answers of one run; both vary, and are crossed. With the mean squares of runs,
-documents and what is left (MS_run, MS_doc, MS_rest) of this two-way layout without replicates
+A cell has S runs (seeds) on D documents. y[s, d] is the contribution of document d to the value of
+run s (:func:`contributions`), or to its difference to a baseline. Questions about a document are
+dependent, and so are the answers of one run: both are random and crossed factors. With the mean
+squares of runs, documents and residuals (MS_run, MS_doc, MS_rest) of this two-way layout without
+replicates
 
     SE² = max(MS_doc + MS_run − MS_rest, MS_doc) / (S · D)
 
-and (mean − truth) / SE is compared with a t whose degrees of freedom are Satterthwaite's (1946). Few
-runs say little about how much runs vary, so MS_run and MS_rest are averaged over the models of an
-experiment, each with the weight of its degrees of freedom; a model of one run borrows them. Miller
-(2024, "Adding error bars to evals") has the case of one run, Owen (2007) the bootstrap for two
-crossed factors, which is too narrow for few runs.
+and (mean − truth) / SE is compared with a t distribution with Satterthwaite's (1946) degrees of
+freedom. Few runs give a poor estimate of the variance between runs, so MS_run and MS_rest are
+pooled over the models of an experiment, weighted by degrees of freedom; a model with one run
+borrows them. Miller (2024, "Adding error bars to evals") covers the case of one run, Owen (2007)
+the bootstrap for two crossed factors, which is too narrow for few runs.
 """
 
 from collections.abc import Iterable
@@ -22,19 +23,19 @@ import numpy as np
 
 from papertune.metrics import Metric
 
-FEW_DOCUMENTS = 10  # below, nothing is claimed: what so few say hangs on the shape of their values
+FEW_DOCUMENTS = 10  # below, nothing is claimed: the result depends on the values' distribution
 
 
-@np.errstate(over="ignore", invalid="ignore")  # a perplexity may have no end
+@np.errstate(over="ignore", invalid="ignore")  # a perplexity may be infinite
 def contributions(sums: np.ndarray, metric: Metric) -> tuple[np.ndarray, np.ndarray]:
-    """The values of runs, shape (S,), and what each document contributes to them, shape (S, D).
+    """The values of runs, shape (S,), and each document's contributions to them, shape (S, D).
 
     The contributions are jackknife pseudo-values, D · value − (D − 1) · value without the document
-    (Davison and Hinkley 1997, section 2.7.3), so that means, perplexity and corpus BLEU take the
-    same way; for a mean of equally many questions they are the documents' own means.
+    (Davison and Hinkley 1997, section 2.7.3), so that means, perplexity and corpus BLEU are treated
+    alike; for a mean with equally many questions per document they are the documents' means.
 
     Args:
-        sums: A metric's parts added up per run and document, shape (S, D, parts).
+        sums: A metric's parts summed per run and document, shape (S, D, parts).
     """
     total = sums.sum(axis=1, keepdims=True)
     value = metric.of_cell(total)  # (S, 1)
@@ -46,7 +47,7 @@ def contributions(sums: np.ndarray, metric: Metric) -> tuple[np.ndarray, np.ndar
 
 @dataclass(frozen=True, slots=True)
 class Squares:
-    """Mean squares of S runs × D documents; those of runs and of the rest are 0 for one run."""
+    """Mean squares of S runs × D documents; those of runs and of residuals are 0 for one run."""
 
     runs: int
     documents: int
@@ -57,7 +58,7 @@ class Squares:
     @classmethod
     @np.errstate(over="ignore", invalid="ignore")
     def of(cls, y: np.ndarray) -> Self:
-        """Of contributions of shape (S, D); of fewer than two documents all are nan."""
+        """From contributions of shape (S, D); nan for fewer than two documents."""
         runs, documents = y.shape
         if documents < 2:
             return cls(runs, documents, np.nan, np.nan, np.nan)
@@ -72,10 +73,10 @@ class Squares:
 
     @classmethod
     def pooled(cls, models: Iterable[Self]) -> Self | None:
-        """Those of runs and of the rest, over the models that have several runs; None without.
+        """Pool those of runs and residuals over models with several runs; None if there are none.
 
-        Its number of runs is one more than the degrees of freedom that they have together. The
-        models must have about the same documents.
+        The pooled number of runs is one more than the sum of their degrees of freedom. The models
+        must have about the same documents.
         """
         several = [one for one in models if one.runs > 1 and np.isfinite(one.run + one.rest)]
         if not several:
@@ -91,14 +92,14 @@ class Squares:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A value with its standard error and degrees of freedom; nan where there is none."""
+    """A value with its standard error and degrees of freedom; nan if there is none."""
 
     value: float
     error: float
     freedom: float
 
     def interval(self, alpha: float) -> tuple[float, float] | None:
-        """Where the truth lies but for a share ``alpha``; None where nothing varied or could."""
+        """The confidence interval at level 1 − ``alpha``; None without variance."""
         if not self.error > 0:
             return None
         from scipy import stats
@@ -108,9 +109,9 @@ class Estimate:
 
     @property
     def p(self) -> float | None:
-        """Two-sided p of "the truth is 0"; None where it cannot be told.
+        """Two-sided p-value of "the truth is 0"; None if it cannot be determined.
 
-        Where all documents say the same, the sign test decides: each sign could be either.
+        If all documents have the same value, the sign test decides.
         """
         if np.isnan(self.error) or np.isnan(self.value):
             return None
@@ -125,13 +126,13 @@ class Estimate:
 def estimate(
     value: float, own: Squares, luck: Squares | None, *, baseline_runs: int = 0
 ) -> Estimate:
-    """A value, or a difference to a baseline, with its standard error.
+    """Estimate a value, or a difference to a baseline, with its standard error.
 
     Args:
         own: Mean squares of the contributions.
-        luck: Those pooled over models (:meth:`Squares.pooled`); None for what no training made, and
-            where no model has several runs: then the error is that of these runs only.
-        baseline_runs: Runs of a baseline that was trained, whose luck is in the difference as well.
+        luck: Mean squares pooled over models (:meth:`Squares.pooled`); None for untrained models,
+            and if no model has several runs: the error is then for these runs only.
+        baseline_runs: Runs of a trained baseline, whose seed variance is also in the difference.
     """
     count = own.documents
     if count < 2 or not np.isfinite(own.document):
@@ -146,8 +147,8 @@ def estimate(
     total = float(parts.sum())
     spread = float((parts**2 / np.array([freedom for *_, freedom in terms])).sum())
     fewest = min(freedom for *_, freedom in terms)
-    # Satterthwaite's are never fewer than those of a part, but where a part is taken off: then they
-    # may come near 0, and a t of so few has no end
+    # Satterthwaite's degrees of freedom are at least those of each part, unless a part is
+    # subtracted: then they may approach 0, where the t distribution is degenerate
     freedom = max(total**2 / spread, fewest) if spread else count - 1.0
     # all documents equal up to rounding: nothing varied
     small = 1e-12 * max(1.0, abs(value))
@@ -156,7 +157,7 @@ def estimate(
 
 
 def correct(p_values: list[float], method: str) -> list[float]:
-    """p-values corrected for their number: ``holm`` or ``fdr_bh`` (Benjamini and Hochberg)."""
+    """Correct p-values for multiple testing: ``holm`` or ``fdr_bh`` (Benjamini and Hochberg)."""
     if not p_values:
         return []
     from statsmodels.stats.multitest import multipletests

@@ -1,4 +1,4 @@
-"""Files of scores as sums of a metric's parts per run and document."""
+"""Read files of scores as sums of a metric's parts per run and document."""
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -27,10 +27,10 @@ class Questions(NamedTuple):
 
 
 def read_questions(path: Path, without: Collection[str] = ()) -> Questions:
-    """Those that a file of scores is of, but for those about the documents ``without``.
+    """The questions of a file of scores, except those about the documents ``without``.
 
     Raises:
-        EvaluationError: there are none.
+        EvaluationError: there are no questions.
     """
     pairs: dict[str, int] = {}
     documents: dict[str, int] = {}
@@ -51,13 +51,13 @@ def read_parts(
     metrics: Sequence[str],
     without: Collection[str] = (),
 ) -> dict[str, np.ndarray]:
-    """Metric → parts of shape (runs, questions, parts); NaN where a metric is not defined.
+    """Metric → parts of shape (runs, questions, parts); NaN if a metric is not defined.
 
-    Beside metrics that compare texts in meaning stands what the embedder made of these texts, as
-    :func:`papertune.scores.scoring.score_answers` wrote it, like a metric that is a plain mean.
+    For metrics of meaning, the values ``unread`` and ``chance`` by
+    :func:`papertune.scores.scoring.score_answers` are added, like metrics that are plain means.
 
     Raises:
-        EvaluationError: a file is of other questions.
+        EvaluationError: a file has other questions.
     """
     keys = {name: part_keys(name) for name in metrics}
     plain = {name for name in metrics if not metric_named(name).parts}
@@ -84,7 +84,7 @@ def read_parts(
                     arrays[name][number, row] = [*values, 1] if name in plain else values
         if known != len(questions.pairs):
             raise EvaluationError(
-                "these scores are of other questions than those of the other models",
+                "these scores are for other questions than the other models' scores",
                 where=str(path),
                 hint="delete the scores of this test set and run again",
             )
@@ -93,23 +93,23 @@ def read_parts(
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """A metric's parts added up per run and document, over the questions that all runs have.
+    """A metric's parts summed per run and document, over the questions that all runs have.
 
-    ``ids``, ``years`` and ``questions`` are of the documents, shape (documents,).
+    ``ids``, ``years`` and ``questions`` have the shape (documents,).
     """
 
     ids: np.ndarray
     years: np.ndarray
-    questions: np.ndarray  # how many are counted
+    questions: np.ndarray  # number of questions counted
     mine: np.ndarray  # (runs, documents, parts)
     theirs: np.ndarray | None = None  # of the baseline, (its runs, documents, parts)
-    # how much differences to the baseline vary between questions about one document (a variance);
-    # None where there is one about each, or the metric is no plain mean
+    # variance of differences to the baseline between questions about one document; None if there is
+    # one per document, or the metric is not a plain mean
     within: float | None = None
 
     @classmethod
     def of(cls, asked: Questions, mine: np.ndarray, theirs: np.ndarray | None = None) -> Self:
-        """Of parts of shape (runs, questions, parts)."""
+        """Sum parts of shape (runs, questions, parts)."""
         known = ~np.isnan(mine).any(axis=(0, 2))
         if theirs is not None:
             known &= ~np.isnan(theirs).any(axis=(0, 2))
@@ -134,26 +134,26 @@ class Sums:
         return cls(ids, years, counts, added(mine), added(theirs), within)
 
     def about(self, rows: np.ndarray) -> Self:
-        """Of some documents only: a mask, or their places in the order that is wanted."""
+        """Select documents by a mask, or by indices in the wanted order."""
         theirs = None if self.theirs is None else self.theirs[:, rows]
         of_documents = (self.ids[rows], self.years[rows], self.questions[rows])
         return type(self)(*of_documents, self.mine[:, rows], theirs)
 
     def of_year(self, year: str) -> Self:
-        """Of one year, or of ``all``."""
+        """Select one year, or ``all``."""
         return self if year == ALL_YEARS else self.about(self.years.astype(str) == year)
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One model on one test set by one metric, with all that an estimate needs."""
+    """One model on one test set by one metric, with everything that an estimate needs."""
 
     model: str
     test_set: str
     metric: str
     own: Sums
-    both: Sums | None  # beside the baseline's, on the questions that both have; None without one
-    # ``unread``, ``chance`` and ``chance_sd`` of a cell; nothing where the metric has none
+    both: Sums | None  # paired with the baseline's, on common questions; None without a baseline
+    # ``unread``, ``chance`` and ``chance_sd`` of a cell; empty if the metric has none
     readings: Mapping[str, Any]
 
 
@@ -163,7 +163,7 @@ def measured(
     baselines: Mapping[str, str],
     without: Collection[str] = (),
 ) -> Iterator[list[Measured]]:
-    """Read the scores of one test set after the other.
+    """Yield the measurements of one test set after the other.
 
     Args:
         scores: (model, seed, test set) → JSONL of scores.
@@ -179,7 +179,7 @@ def measured(
             if name == test_set:
                 by_model.setdefault(model, []).append(Path(path))
         asked = read_questions(next(iter(by_model.values()))[0], without)
-        held = {  # the baselines that are there, read once
+        held = {  # the existing baselines, read once
             name: read_parts(by_model[name], asked, metrics, without)
             for name in dict.fromkeys(baselines.values())
             if name in by_model

@@ -1,8 +1,8 @@
-"""Own writer against others: what of a gain is left on questions that somebody else wrote.
+"""Own writer and other writers: how much of a gain remains on other writers' questions.
 
 A model's gain is its difference to its baseline. Question writers are two or three fixed levels,
-no sample of anything, so that the advantage of the own writer's questions is a contrast within
-documents: (gain on them) − (gain on the others'), with the estimator of :mod:`.statistics`.
+not a sample, so that the advantage on the own writer's questions is a contrast within documents:
+(gain on them) − (gain on the others'), with the estimator of :mod:`.statistics`.
 """
 
 import dataclasses
@@ -22,12 +22,12 @@ from papertune.study.design import Design
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """One trained model: gains by the comparison's metric on documents that all writers asked about.
+    """A trained model's gains by the comparison's metric on documents that all writers asked about.
 
-    ``own`` is the gain on questions by the writers of its training pairs (their mean, where they are
-    several), ``others`` on those by the other writers, ``advantage`` own less others, ``kept`` others
-    / own. ``kept`` is None where the own gain is not clearly different from 0. The intervals of
-    ``own`` and ``others`` are as wide as those of the matrix, the other two are not corrected.
+    ``own`` is the gain on questions by the writers of its training pairs (the mean over several),
+    ``others`` that on other writers' questions, ``advantage`` own − others, ``kept`` others / own.
+    ``kept`` is None if the own gain does not differ clearly from 0. The intervals of ``own`` and
+    ``others`` are corrected as in the matrix, the other two are not corrected.
     """
 
     model: str
@@ -56,21 +56,21 @@ class _Gains:
     own: np.ndarray
     others: np.ndarray
     value: tuple[float, float]  # the gains
-    baseline_runs: int  # of a baseline that was trained
+    baseline_runs: int  # of a trained baseline
 
-    @np.errstate(invalid="ignore")  # a gain may be without end
+    @np.errstate(invalid="ignore")  # a gain may be infinite
     def mixed(self, a: float, b: float) -> tuple[float, np.ndarray]:
-        """a · own + b · others, and the contributions to it."""
+        """a · own + b · others, and its contributions."""
         own, others = self.value
         return a * own + b * others, a * self.own + b * self.others
 
 
 def contrasts(judged: Iterable[Measured], cells: Sequence[Cell], design: Design) -> list[Contrast]:
-    """Every trained model that has a baseline and questions by its own and by another writer.
+    """The contrast of every trained model with a baseline, and own and other writers' questions.
 
     Args:
-        judged: What the comparison's metric measured, of all test sets.
-        cells: The matrix, whose corrections are taken over.
+        judged: Measurements by the comparison's metric, of all test sets.
+        cells: The matrix, whose corrections are used.
     """
     by_model: dict[str, dict[str, Measured]] = defaultdict(dict)
     for one in judged:
@@ -91,7 +91,7 @@ def contrasts(judged: Iterable[Measured], cells: Sequence[Cell], design: Design)
                 gains[model] = _gains(by_set, own, others, sorted(common), design)
 
     def estimated(model: str, a: float, b: float) -> Estimate:
-        """Of a · own + b · others."""
+        """The estimate of a · own + b · others."""
         luck = Squares.pooled(Squares.of(one.mixed(a, b)[1]) for one in gains.values())
         value, y = gains[model].mixed(a, b)
         return estimate(value, Squares.of(y), luck, baseline_runs=gains[model].baseline_runs)
@@ -166,19 +166,19 @@ def _contrast(
 def kept_interval(
     left: Callable[[float], Estimate], kept: float, alpha: float
 ) -> tuple[float, float] | None:
-    """The shares for which "others − share · own is 0" is not refused (Fieller 1954).
+    """The shares for which "others − share · own = 0" is not rejected (Fieller 1954).
 
     Args:
         left: The estimate of others − share · own for a share.
-        kept: The share itself, where that is 0.
+        kept: The share at which that is 0.
 
     Returns:
-        Where the refusals begin on both sides; None where they do not, or nothing varied.
+        The ends of that interval; None if it is unbounded, or without variance.
     """
     from scipy import optimize
 
     def outside(share: float) -> float:
-        """Positive where the share is refused."""
+        """Positive if the share is rejected."""
         interval = left(share).interval(alpha)
         return -1.0 if interval is None else max(interval[0], -interval[1])
 

@@ -1,1 +1,1 @@
-"""Training: on pairs by every method, and of bases from scratch; by one process or several."""
+"""Training on pairs by every method, and pre-training from scratch; in one process or several."""

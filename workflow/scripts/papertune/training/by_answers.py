@@ -1,4 +1,4 @@
-"""How well a model in training answers: a metric on a sample of the validation pairs."""
+"""Score a model's answers during training: a metric on a sample of the validation pairs."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,15 +22,15 @@ TEACHER_FORCED = "teacher_forced_bleu"
 
 
 class AnswerScorer:
-    """Has a model answer questions as it will be asked them later, greedily, and scores that.
+    """Scores a model's greedy answers to questions, asked in the form of the later test.
 
-    ``teacher_forced_bleu`` generates nothing: it is the sentence BLEU of the tokens that the model
-    finds likeliest at each place of the reference answer, given the reference before it. It is far
-    higher than BLEU of answers, and there to compare with work that reports it.
+    ``teacher_forced_bleu`` generates nothing: it is the sentence BLEU of the most likely token at
+    each position of the reference answer, given the reference before it. It is far higher than BLEU
+    of answers, and serves to compare with work that reports it.
 
-    The sample of the validation pairs is chosen by the hash of their ids. Of ``similarity`` the
-    embeddings are kept in the run's ``folder``; ``embedder`` is the folder of one from the Hub;
-    ``room`` is how many tokens a prompt may have.
+    The sample of validation pairs is chosen by a hash of their ids. For ``similarity``, embeddings
+    are kept in the run's ``folder``; ``embedder`` is the folder of one from the Hub. ``room`` is
+    the maximum of tokens in a prompt.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class AnswerScorer:
             self.embeddings = Embeddings(recipe.embedder, store, embedder, threads)
         self.metric: Metric = metric_named("bleu" if self.name == TEACHER_FORCED else self.name)
         self.criterion = Criterion(self.name, bool(self.metric.higher_is_better))
-        self.width = len(self.metric.parts) or 2  # how many numbers :meth:`measure` gives
+        self.width = len(self.metric.parts) or 2  # length of the result of :meth:`measure`
         self.sampling = Sampling(training.best_new_tokens)
         some = sorted(pairs, key=lambda pair: share(pair.id, "judged"))[: training.best_sample]
         self._pairs = {pair.id: pair for pair in some}
@@ -63,7 +63,7 @@ class AnswerScorer:
         )
 
     def measure(self, model: Any, batch: list[Row]) -> np.ndarray:
-        """The sums of the metric's parts over a batch."""
+        """The sums of the metric's parts over a batch, shape (width,)."""
         if self.name == TEACHER_FORCED:
             likeliest = predicted(
                 model, self.form.tokenizer, [self._encoded[key] for key, _ in batch]

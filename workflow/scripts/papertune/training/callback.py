@@ -1,4 +1,4 @@
-"""What a run does between its steps: when it validates and saves, what it tells, when it ends."""
+"""The callback of a run: when to validate, save and stop, and what to log."""
 
 import logging
 import math
@@ -26,24 +26,24 @@ FIRST_DRAWN, DRAWN_LATER = 200, 300  # points of the loss by step
 
 
 def is_drawn(step: int, steps: int) -> bool:
-    """Whether the curve of the training loss has a point there: at each of the first steps, the last
-    one, and some in between.
+    """Whether the curve of the training loss has a point at a step: each of the first steps, the
+    last one, and some in between.
     """
     every = max(1, math.ceil((steps - FIRST_DRAWN) / DRAWN_LATER))
     return step <= FIRST_DRAWN or step == steps or (step - FIRST_DRAWN) % every == 0
 
 
 class BrokenOff(Exception):
-    """A validation was left before its end."""
+    """A validation was interrupted."""
 
 
-# so many times the loss of guessing is no worse than guessing: that of few tokens is above it by
-# chance, and new weights begin about there
+# factor up to which a loss does not count as worse than guessing: with few tokens it exceeds that
+# by chance, and new weights begin near it
 NEARLY = 1.05
 
 
 class RunCallback(TrainerCallback):
-    """Chooses when to validate and to save and which model is the best; times, logs and stops."""
+    """Decides when to validate, save and stop, and which model is the best; times and logs."""
 
     def __init__(
         self,
@@ -55,31 +55,31 @@ class RunCallback(TrainerCallback):
         teller: Teller | None = None,
     ) -> None:
         self.steps, self.training, self.what = steps, training, what
-        self.guessing = guessing  # loss of a model for which every token is as likely
+        self.guessing = guessing  # loss of the uniform distribution over tokens
         self.criterion = criterion or Criterion()
         self.teller = teller or Teller(None, Path())
         count = training.evaluations
-        # steps that a row of the history belongs to
+        # steps with a row in the history
         self.points = {max(1, round(steps * (i + 1) / count)) for i in range(count)}
         self.carried = Carried()
-        self.loss: Any = 0.0  # sum over the steps since the last row; a tensor from the first on
-        self.curve: list[list[float]] = []  # step, and mean training loss since the point before
-        self.recent: Any = 0.0  # sum over the steps since its last point
+        self.loss: Any = 0.0  # sum over the steps since the last row; becomes a tensor
+        self.curve: list[list[float]] = []  # step, and mean training loss since the previous point
+        self.recent: Any = 0.0  # sum over the steps since the curve's last point
 
     def go_on(self, carried: Carried) -> None:
-        """Take over what an earlier attempt had come to."""
+        """Restore the state of an earlier attempt."""
         self.carried, self.curve, self.recent = carried, carried.curve, carried.recent
 
     def add(self, loss: Any) -> None:
-        """Count the loss of a step, or of a part of one."""
+        """Add the loss of a step, or of a part of one."""
         self.loss, self.recent = self.loss + loss, self.recent + loss
 
     def is_over(self, state: TrainerState) -> bool:
-        """Whether there is no step to take any more."""
+        """Whether no step is left."""
         return state.global_step >= self.steps or self._is_patience_over(state)
 
     def begin(self, state: TrainerState) -> None:
-        """Start or go on where ``state`` is."""
+        """Start, or continue from ``state``."""
         rows, joules = state.log_history, self.carried.joules
         self.earlier = max(self.carried.seconds, *(row.get("seconds", 0.0) for row in rows), 0.0)
         if joules is not None:
@@ -92,7 +92,7 @@ class RunCallback(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Before the first step of this attempt."""
-        # of a state that was just written, other nodes may have read the one before
+        # other nodes may have read the state before the one just written
         for name in ("log_history", "best_metric", "best_global_step", "best_model_checkpoint"):
             setattr(state, name, distributed.of_first(getattr(state, name)))
         self.begin(state)
@@ -100,7 +100,7 @@ class RunCallback(TrainerCallback):
         distributed.check()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        """Decide what follows the step."""
+        """Decide what to do after the step."""
         due, asked = state.global_step in self.points, distributed.asked_to_stop()
         if is_drawn(state.global_step, self.steps):
             before = self.curve[-1][0] if self.curve else 0
@@ -119,11 +119,11 @@ class RunCallback(TrainerCallback):
             )
 
     def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Complete a row of the history and look at its losses."""
+        """Complete a row of the history and check its losses."""
         row = state.log_history[-1]
         row["seconds"], row["joules"] = self._seconds(), self._joules()
         if "loss" in row:
-            # a process has the loss of its own examples
+            # each process has the loss of its own examples
             mean = distributed.mean(float(self.loss))
             row["loss"] = mean / (state.global_step - self.logged)
             self.loss, self.logged = 0.0, state.global_step
@@ -132,12 +132,12 @@ class RunCallback(TrainerCallback):
                 self._check_number(key, row[key], state)
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Leave a validation; not before its first batch, whose making draws a random number."""
+        """Interrupt a validation; not before its first batch, which draws a random number."""
         if distributed.asked_to_stop():
             raise BrokenOff
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        """Tell what the validation gave and keep the best; stop without gain for long."""
+        """Log the validation's result and keep the best; stop if it has not improved for long."""
         best = self.criterion.best(state.log_history)
         if best is not None and best["step"] == state.global_step:
             state.best_metric, state.best_global_step = best[self.criterion.key], best["step"]
@@ -157,11 +157,11 @@ class RunCallback(TrainerCallback):
         self._look_for_guessing(rows, state)
         if self._is_patience_over(state):
             patience = self.training.patience
-            log.info("%s: stops early, %s validations without gain", self.what, patience)
+            log.info("%s: early stopping after %s validations without gain", self.what, patience)
             control.should_training_stop = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Mark the checkpoint as whole once all have come here; leave if asked to."""
+        """Mark the checkpoint as complete once all processes are here; stop if requested."""
         loss, step = distributed.mean(float(self.loss)), state.global_step
         self._check_number("loss", loss, state)
         recent = distributed.mean(float(self.recent))
@@ -170,11 +170,11 @@ class RunCallback(TrainerCallback):
         if distributed.is_first():
             kept = [f"checkpoint-{step}", state.best_model_checkpoint]
             if state.best_global_step == step:
-                # the best one before is what is left should this one be torn
+                # the previous best one remains if this one is damaged later
                 former = self.criterion.best([r for r in state.log_history if r["step"] < step])
                 kept.append(f"checkpoint-{former['step']}" if former else None)
             mark_whole(Path(args.output_dir, kept[0]), carried)
-            # not before: the one that a kill would have gone on from is among them
+            # only now: until then a killed run would resume from one of them
             remove_others(Path(args.output_dir), *kept)
         distributed.check()
 
@@ -186,7 +186,7 @@ class RunCallback(TrainerCallback):
         return f"{(state.global_step - self.first_step) / seconds:.1f}/s"
 
     def _joules(self) -> float | None:
-        """That the GPUs of all processes have used so far, together; None where one does not say."""
+        """Energy of the GPUs of all processes so far, together; None if one does not report it."""
         now = gpu_energy()
         own = math.nan if now is None or self.counted is None else now - self.counted
         used = distributed.totals(own)[0]
@@ -200,7 +200,7 @@ class RunCallback(TrainerCallback):
         hint = "lower training.learning_rate, or set training.precision to fp32"
         if not state.global_step:
             hint = (
-                "nothing was trained yet, so the base is damaged or wants training.precision: fp32"
+                "nothing was trained yet, so the base is damaged or needs training.precision: fp32"
             )
         raise TrainingError(
             f"the {key} is {value} at step {state.global_step}; "
@@ -210,10 +210,10 @@ class RunCallback(TrainerCallback):
         )
 
     def _look_for_divergence(self, rows: list[dict[str, Any]], state: TrainerState) -> None:
-        """Fail where the training loss has stayed far above what the untrained model has.
+        """Fail if the training loss has stayed far above that of the untrained model.
 
-        Of the training loss, as overfitting makes the validation loss rise too; and by a nat per
-        token at least, so that a loss near zero may wander.
+        The validation loss also rises by overfitting, so the training loss is used. The difference
+        must be at least a nat per token, so that a loss near zero may fluctuate.
         """
         untrained, *trained = rows
         last = [row["train_loss"] for row in trained[-DIVERGED:]]
@@ -226,18 +226,18 @@ class RunCallback(TrainerCallback):
         if min(last) > limit:
             raise TrainingError(
                 f"the training diverges: its loss is {last[-1]:.3g} at step {state.global_step} and "
-                f"was above {limit:.3g} for {len(last)} validations, where the untrained model has "
-                f"{first:.3g}; {where_best(state, self.criterion)}",
+                f"was above {limit:.3g} for {len(last)} validations; the untrained model "
+                f"has {first:.3g}; {where_best(state, self.criterion)}",
                 where=self.what,
                 hint=f"{STEADIER}; or raise training.divergence",
             )
 
     def _look_for_guessing(self, rows: list[dict[str, Any]], state: TrainerState) -> None:
-        """Fail where a loss is above that of a model which knows nothing.
+        """Fail if a loss is above that of random guessing.
 
-        New weights begin above it. Then it is the end that counts, the last step and the model that
-        is kept; before that a loss fails where it stays above the untrained model's, too, and the
-        first training loss, a mean since the beginning, says nothing.
+        New weights begin above it. For them, the last step and the kept model count; earlier, a
+        loss fails only if it also stays above the untrained model's. The first training loss, a
+        mean since the beginning, does not count.
         """
         untrained, *trained = (row | {"train_loss": row.get("train_loss", 0.0)} for row in rows)
         begin = untrained["validation_loss"]
@@ -254,17 +254,17 @@ class RunCallback(TrainerCallback):
         if above > limit:
             raise TrainingError(
                 f"a loss of {above:.3g} at step {state.global_step} is worse than guessing: "
-                f"{self.guessing:.3g} where every token is as likely (ln of the vocabulary's size), "
+                f"{self.guessing:.3g} with equally likely tokens (ln of the vocabulary's size), "
                 f"and {begin:.3g} before training; "
                 f"{where_best(state, self.criterion)}",
                 where=self.what,
-                hint="where it falls slowly from new weights, raise training.learning_rate or "
-                f"training.epochs (max_steps); else {STEADIER}; where the training loss alone is low, "
-                "take fewer training.epochs or training.patience",
+                hint="if it falls slowly from new weights, raise training.learning_rate or "
+                f"training.epochs (max_steps); else {STEADIER}; if the training loss alone is low, "
+                "lower training.epochs or training.patience",
             )
 
     def _is_long(self, last: list[float], state: TrainerState) -> bool:
-        """Whether validations are as many as it takes to tell that something lasts."""
+        """Whether there are enough validations to call a state lasting."""
         return len(last) == DIVERGED or self.is_over(state)
 
     def _is_patience_over(self, state: TrainerState) -> bool:

@@ -1,4 +1,4 @@
-"""An experiment's own text for a base to read: its training documents, and pairs that train."""
+"""An experiment's corpus for pre-training a base: its training documents and training pairs."""
 
 import json
 import logging
@@ -25,17 +25,17 @@ def write_corpus(
     prompt: str,
     output: Path,
 ) -> None:
-    """Write ``{"text": …, "plain": …}``, a line for each text, each text once.
+    """Write lines ``{"text": …, "plain": …}``, each text once.
 
-    ``plain`` is what tells copies: a document without its title, a question and its answer without the
-    prompt around them. No base reads it.
+    ``plain`` serves to find copies: a document without its title, or a question and its answer
+    without the prompt. No base reads it.
 
     Args:
-        documents: JSONL files of documents, of which those that train are taken. One that was made of
-            a ready pair is in its pairs.
-        pairs: Parquet files of the pairs that train.
-        mine: Which documents train.
-        prompt: The template that the pairs' questions are asked with; the answer follows.
+        documents: JSONL files of documents, of which the training documents are taken. Documents
+            made from ready-made pairs are covered by the pairs.
+        pairs: Parquet files of the training pairs.
+        mine: Selects the training documents.
+        prompt: The prompt template of the pairs' questions; the answer follows.
 
     Raises:
         TrainingError: there is no text.
@@ -47,9 +47,9 @@ def write_corpus(
             stream.write(json.dumps({"text": text, "plain": plain}, ensure_ascii=False) + "\n")
         if not count:
             raise TrainingError(
-                "no training document has a text, and no pair trains",
+                "no training document has a text, and there is no training pair",
                 where=str(output),
-                hint="splits.train has to name documents that were found: see missing.jsonl",
+                hint="splits.train must name documents whose texts were found: see missing.jsonl",
             )
     log.info("%s: %d texts", output, count)
 

@@ -1,6 +1,6 @@
-"""What training reads: a subset of pairs, or texts for a base from scratch; and what it depends on.
+"""The training data: a subset of pairs, or texts for a base from scratch; and a model's identity.
 
-By that a model is found again, whatever its files and names are. Of the data it is what training
+The identity finds a model again, whatever its files and names. For the data it covers what training
 reads, not a file's bytes, a generator's key or an experiment's name.
 """
 
@@ -26,13 +26,13 @@ _LINES = 'each line is {"text": …} or {"prompt": …, "completion": …}, all 
 
 
 def choose(pairs: list[Pair], subset: Subset | None, where: str) -> list[Pair]:
-    """The pairs of a subset, in their order; a document's pairs stay together.
+    """Return the pairs of a subset, in their order; a document's pairs stay together.
 
-    The share of documents that ``fraction`` takes stays taken when others are added, and a larger
-    share holds a smaller one. ``where`` names the pairs in errors.
+    Documents chosen by ``fraction`` stay chosen when others are added, and a larger fraction
+    contains a smaller one. ``where`` names the pairs in errors.
 
     Raises:
-        TrainingError: documents without a score where the best are asked for, or nothing is left.
+        TrainingError: the best documents are wanted but one has no score, or nothing is left.
     """
     if subset is None:
         return pairs
@@ -59,10 +59,10 @@ def _score(pair: Pair, where: str) -> float:
     score = pair.provenance.get("score")
     if isinstance(score, bool) or not isinstance(score, int | float):
         raise TrainingError(
-            f"document {pair.document} has no score, so the best cannot be told",
+            f"document {pair.document} has no score, so the best cannot be chosen",
             where=where,
-            hint="see to it that every row of the source has a score; or, where all have one, "
-            "delete the pairs and run again (they then get it, and no generator is asked); or take "
+            hint="give every row of the source a score; or, if all have one, delete the pairs and "
+            "run again (they then get it without asking a generator); or take "
             "subset: {first: …} or {fraction: …}",
         )
     return float(score)
@@ -72,27 +72,26 @@ class Chosen(NamedTuple):
     """The pairs of one split that training reads."""
 
     pairs: list[Pair]
-    of: int  # pairs that all its writers wrote
-    each: list[int]  # pairs of each writer, most first
+    of: int  # pairs by all its writers
+    each: list[int]  # pairs by each writer, largest first
 
 
 def choose_pairs(files: Sequence[Path], recipe: Recipe, subset: Subset | None) -> Chosen:
-    """The pairs of one writer's file, or of the files of several, that a model is trained on.
+    """The training pairs of a model, from the files of one or several writers.
 
-    Of several writers, a subset chooses among the documents of all. ``recipe.union`` says how many
-    of their pairs are taken then: ``all``, or ``equal``, as many as the writer with the fewest has,
-    so that several never have the better of one by having written more. Those are chosen by hash,
-    as many of each writer and as many about each document as there can be. Neither the names nor
-    the order of the files change anything.
+    With several writers, a subset chooses among all their documents. ``recipe.union`` sets the
+    number of pairs: ``all``, or ``equal``, as many in total as the writer with the fewest has, so
+    that several writers have no advantage by a larger number. Those are chosen by hash, balanced
+    over writers and documents. Neither names nor order of the files matter.
 
     Raises:
-        TrainingError: as :func:`choose`, or one of several writers has nothing left.
+        TrainingError: as in :func:`choose`, or one of several writers has nothing left.
     """
     given = [list(read_pairs(path)) for path in files]
     if len(given) == 1:
         taken = choose(given[0], subset, str(files[0]))
         return Chosen(taken, len(given[0]), [len(taken)])
-    distinct: dict[str, Pair] = {}  # two may have written the same
+    distinct: dict[str, Pair] = {}  # two writers may have written the same pair
     writer: dict[str, int] = {}
     for number, pairs in enumerate(sorted(given, key=lambda some: digest([p.id for p in some]))):
         for pair in pairs:
@@ -120,21 +119,20 @@ def _drawn(key: str) -> float:
 
 
 def _in_equal_parts(pairs: list[Pair], writer: Mapping[str, int], count: int) -> set[str]:
-    """The ids of so many pairs: the next is of the writer of whom the fewest were taken, about the
-    document about which the fewest were taken. Before that, if there are enough for it, each
-    document gives one."""
+    """The ids of ``count`` pairs: each next pair is of the writer, and about the document, with the
+    fewest taken so far. Before that, if ``count`` suffices, each document gives one pair."""
     left: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for pair in sorted(pairs, key=lambda pair: _drawn(pair.id)):
         left[pair.document][writer[pair.id]].append(pair.id)
     kept: set[str] = set()
-    taken: Counter[int | str] = Counter()  # of writers and of documents
+    taken: Counter[int | str] = Counter()  # per writer and per document
 
     def take(document: str, number: int) -> None:
         kept.add(left[document][number].pop())
         taken.update((document, number))
 
     if count >= len(left):
-        # those of one writer first, so that the others can make up for them
+        # documents of one writer only first, so that other writers can balance them
         for document in sorted(left, key=lambda one: (len(left[one]), _drawn(one))):
             take(document, min(left[document], key=lambda one: (taken[one], one)))
     waiting = [
@@ -147,7 +145,7 @@ def _in_equal_parts(pairs: list[Pair], writer: Mapping[str, int], count: int) ->
         some = [number for number, heap in enumerate(waiting) if heap]
         number = min(some, key=lambda one: (taken[one], one))
         times, drawn, document = heappop(waiting[number])
-        if times == taken[document]:  # else another writer's was taken since
+        if times == taken[document]:  # otherwise another writer's pair was taken since
             take(document, number)
         if left[document][number]:
             heappush(waiting[number], (taken[document], drawn, document))
@@ -162,19 +160,19 @@ class Text(NamedTuple):
 
 
 def read_corpus(corpus: Corpus, documents: Sequence[Path], files: Sequence[Path]) -> Iterator[Text]:
-    """The texts of a corpus: those of ``files`` first, then those of JSONL files of documents.
+    """Yield the texts of a corpus: those of ``files`` first, then of JSONL files of documents.
 
-    Files that :func:`papertune.training.corpus.write_corpus` made have ``plain`` beside ``text``, for
-    copies to be found by; it is not read here.
+    Files by :func:`papertune.training.corpus.write_corpus` also have ``plain``, for finding copies;
+    it is not read here.
 
     Raises:
         RecordError: a line without the right keys; names file and line.
-        TrainingError: a file is not there.
+        TrainingError: a file is missing.
     """
     for name in files:
         if not name.is_file():
-            what = "a folder, where a file should be named" if name.is_dir() else "no such file"
-            hint = f"correct pretrain.corpus.files; paths are taken from {Path.cwd()}"
+            what = "a folder instead of a file" if name.is_dir() else "no such file"
+            hint = f"correct pretrain.corpus.files; paths are relative to {Path.cwd()}"
             raise TrainingError(f"{what} of pre-training texts", where=str(name), hint=hint)
         for number, line in _lines(name):
             match line:
@@ -201,7 +199,7 @@ def read_corpus(corpus: Corpus, documents: Sequence[Path], files: Sequence[Path]
 
 
 def _lines(name: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The lines of a user's file, which nobody should delete where one is no JSON."""
+    """The lines of a user's file; errors must not advise to delete it."""
     try:
         yield from read_json_lines(name)
     except RecordError as error:
@@ -209,7 +207,7 @@ def _lines(name: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _recalled(text: str, document: str) -> Iterator[Text]:
-    """To go on with a sentence that was read before: the smallest exercise in finding a passage."""
+    """A completion of a sentence read before: the simplest exercise in finding a passage."""
     rng = random.Random(f"recall/{document}")
     long = [words for words in (s.split() for s in sentences(text)) if len(words) >= 6]
     for words in rng.sample(long, min(3, len(long))):
@@ -217,7 +215,7 @@ def _recalled(text: str, document: str) -> Iterator[Text]:
         yield Text(f"Abstract: {text}\n{' '.join(words[:cut])}", " " + " ".join(words[cut:]))
 
 
-# ---- what a model is found again by ------------------------------------------------------------
+# ---- identity of a model -----------------------------------------------------------------------
 
 
 def training_identity(
@@ -227,12 +225,12 @@ def training_identity(
     base: Path,
     embedder: Path | None = None,
 ) -> dict[str, Any]:
-    """What a model depends on.
+    """The identity of a model: everything that it depends on.
 
     Args:
-        data: Files of the pairs to train on, and of those that choose the checkpoint; of each, one
-            for each writer.
-        embedder: The folder of an embedder that is not the packaged one.
+        data: Files of the training pairs, and of the pairs that choose the checkpoint; each with a
+            file per writer.
+        embedder: The folder of an embedder other than the packaged one.
     """
     known = settings_of_training(recipe, seed) | {"base": weights_digest(base)}
     if recipe.training.judge is not None:
@@ -241,20 +239,20 @@ def training_identity(
 
 
 def settings_of_training(recipe: Recipe, seed: int) -> dict[str, Any]:
-    """The part of it that is known without any file."""
+    """The part of the identity that is known without any file."""
     return {"recipe": recipe.identity(), "seed": seed, "version": recipe.version}
 
 
 def pretraining_identity(
     pretraining: Pretraining, documents: Sequence[Path], files: Sequence[Path]
 ) -> dict[str, Any]:
-    """What a base from scratch depends on; the content of its files, not where they lie."""
+    """The identity of a base from scratch; by its files' content, not their paths."""
     texts = digest_of_lines(map(list, read_corpus(pretraining.corpus, documents, files)))
     return settings_of_pretraining(pretraining) | {"texts": texts}
 
 
 def settings_of_pretraining(pretraining: Pretraining) -> dict[str, Any]:
-    """The part of it that is known without any file."""
+    """The part of the identity that is known without any file."""
     settings = pretraining.identity()
     for name in ("files", "experiments"):
         settings["corpus"].pop(name, None)

@@ -1,4 +1,4 @@
-"""The facts of a run: its history, which validation was the best, what it took, its energy."""
+"""The facts of a run: its history, best validation, resources and energy."""
 
 import platform
 import re
@@ -15,7 +15,7 @@ from papertune.jobs import distributed
 from papertune.jobs.record import own_peak
 
 LOSS = "validation_loss"
-# a row of the history: our name, and that in the Trainer's log
+# columns of the history: our name → the name in the Trainer's log
 COLUMNS = {"train_loss": "loss", LOSS: "eval_loss"}
 COLUMNS |= {name: name for name in ("learning_rate", "seconds")}
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors")
@@ -25,9 +25,9 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """What the best checkpoint is chosen by, and what patience waits for.
+    """The criterion for the best checkpoint and for early stopping.
 
-    ``name`` is ``validation_loss``, or what answers are scored by.
+    ``name`` is ``validation_loss``, or the metric that scores answers.
     """
 
     name: str = LOSS
@@ -39,10 +39,11 @@ class Criterion:
         return COLUMNS.get(self.name, f"eval_{self.name}")
 
     def best(self, log: Sequence[Row]) -> Row | None:
-        """The best validation so far of a trained model, of all entries of the Trainer's log.
+        """The best validation so far of a trained model, from all entries of the Trainer's log.
 
-        Of equal ones, as metrics of short answers often are, the one of the lower loss; of those,
-        the first. The untrained model is never kept: under a method's name it would be the base.
+        Ties, which are common with metrics of short answers, are broken by the lower loss, then by
+        the earlier step. The untrained model is never chosen: under a method's name it would be
+        the base.
         """
         trained = (row for row in log if self.key in row and row["step"])
         return min(trained, key=self._rank, default=None)
@@ -57,7 +58,7 @@ class Criterion:
         return untrained is None or best is None or self._rank(best) < self._rank(untrained)
 
     def without_gain(self, log: Sequence[Row]) -> int:
-        """How many validations there were since the best one, which may be the untrained model's."""
+        """The number of validations since the best one, which may be the untrained model's."""
         rows = [row for row in log if self.key in row]
         return len(rows) - 1 - rows.index(min(rows, key=self._rank)) if rows else 0
 
@@ -71,7 +72,7 @@ def history(log: Sequence[Row], criterion: Criterion) -> list[Row]:
 
     Step 0 is the untrained model, which has no training loss and no learning rate.
 
-    Where the best is not chosen by the validation loss, what it is chosen by stands there too.
+    If the best is not chosen by validation loss, a row also has its criterion.
     """
     rows: dict[int, Row] = {}
     for entry in log:
@@ -85,7 +86,7 @@ def history(log: Sequence[Row], criterion: Criterion) -> list[Row]:
 def where_best(state: Any, criterion: Criterion) -> str:
     """Where the best model so far is, in words; ``state`` is the Trainer's."""
     if state.best_model_checkpoint is None:
-        return "no checkpoint was written before"
+        return "no checkpoint has been written yet"
     name = criterion.name.replace("_", " ")
     return (
         f"the best one so far, of step {state.best_global_step} with a {name} of "
@@ -94,9 +95,9 @@ def where_best(state: Any, criterion: Criterion) -> str:
 
 
 def final_loss(curve: Sequence[Sequence[float]]) -> float | None:
-    """The mean training loss of the last tenth of the steps, or of the last stretch if that is longer.
+    """The mean training loss of the last tenth of the steps, or of the last interval if longer.
 
-    ``curve``: step, and mean loss of the steps since the row before.
+    ``curve``: step, and mean loss of the steps since the previous row.
     """
     since = [(row[0] - before[0], row) for before, row in pairwise([(0, 0.0), *curve])]
     last = [(n, row[1]) for n, row in since if row[0] > 0.9 * curve[-1][0]]
@@ -106,7 +107,7 @@ def final_loss(curve: Sequence[Sequence[float]]) -> float | None:
 def run_facts(
     model: Any, state: Any, criterion: Criterion, curve: Sequence[Sequence[float]]
 ) -> dict[str, Any]:
-    """What a run took and gave; ``state`` is the Trainer's at the end, ``curve`` its callback's."""
+    """The facts of a run; ``state`` is the Trainer's at the end, ``curve`` its callback's."""
     rows = history(state.log_history, criterion)
     best = criterion.best(state.log_history) or {}
     untrained = criterion.untrained(state.log_history) or {}
@@ -114,7 +115,7 @@ def run_facts(
     energy = [row.get("joules") for row in state.log_history if "eval_loss" in row]
     total = sum(p.numel() for p in model.parameters())
     if hasattr(model, "peft_config"):
-        # a quantised weight holds several parameters in one number
+        # a quantised weight stores several parameters in one number
         total = model.get_nb_trainable_parameters()[1]
     return {
         "steps": state.global_step,
@@ -144,7 +145,7 @@ def run_facts(
 
 
 def peak_memory() -> int:
-    """Peak memory of this process in bytes: of the GPU where there is one, else resident."""
+    """Peak memory of this process in bytes: of the GPU if there is one, else resident."""
     import torch
 
     return int(torch.cuda.max_memory_allocated()) if torch.cuda.is_available() else own_peak()
@@ -158,7 +159,7 @@ def device_label() -> str:
 
 
 def processor() -> str:
-    """The processor's name and the vector instructions that torch uses of it: ``…, AVX512``."""
+    """The processor's name and the vector instructions that torch uses: ``…, AVX512``."""
     import torch
 
     try:
@@ -170,24 +171,24 @@ def processor() -> str:
 
 
 def gpu_energy() -> float | None:
-    """Joules that this process's GPU has used since its driver was loaded, all of its work together.
+    """Joules used by this process's GPU since its driver was loaded, by all processes together.
 
-    ``None`` without a GPU, without the package ``nvidia-ml-py``, and where the GPU does not say:
-    parts of a shared one (MIG) and those older than Volta.
+    ``None`` without a GPU, without the package ``nvidia-ml-py``, and if the GPU does not report it:
+    partitions of a shared one (MIG) and GPUs older than Volta.
     """
     found = _counter()
     if found is None:
         return None
     nvml, handle = found
     try:
-        return float(nvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1000  # it counts mJ
+        return float(nvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1000  # in mJ
     except nvml.NVMLError:
         return None
 
 
 @cache
 def _counter() -> tuple[Any, Any] | None:
-    """The library and its handle of this process's GPU, found by what both call it."""
+    """The NVML library and its handle of this process's GPU, found by UUID."""
     import torch
 
     try:

@@ -1,12 +1,12 @@
-"""The head and the loss together, part by part, and layers that are compiled: what a GPU lacks time for.
+"""Faster training on a GPU: head and loss computed in parts, and compiled layers.
 
-A vocabulary of 128,000 tokens makes 2 GB of logits in float32 of 4,096 places, three times over as
-their loss is computed. Here the logits of some places at once give their loss and its gradients, and
-are gone (Hsu et al. 2024, "Liger Kernel: Efficient Triton Kernels for LLM Training"). The loss is
-that of :func:`papertune.examples.tokens.answer_loss`.
+With a vocabulary of 128,000 tokens, the logits of 4,096 positions take 2 GB in float32, three times
+over for the loss. Here logits are computed for some positions at a time, give their loss and its
+gradients, and are freed (Hsu et al. 2024, "Liger Kernel: Efficient Triton Kernels for LLM
+Training"). The loss is that of :func:`papertune.examples.tokens.answer_loss`.
 
-The head's weights are rounded up to a multiple of :data:`TILE` rows meanwhile: GPT-2's vocabulary of
-50,257 has matrix products three times as slow as one of 50,304.
+The head's weights are padded to a multiple of :data:`TILE` rows: with GPT-2's vocabulary of 50,257,
+matrix products are three times as slow as with 50,304.
 """
 
 import logging
@@ -27,17 +27,17 @@ from papertune.training.smaller_batch import COMPILED_LOGITS, LOGITS, TILE
 
 log = logging.getLogger(__name__)
 
-LONG = 500  # updates from which on compiling takes less time than it saves
+LONG = 500  # updates from which compiling saves more time than it takes
 
 
 class HeadLoss:
-    """The loss of a model whose own head is left out: its "logits" are what the head would read.
+    """The loss of a model without its head: its "logits" are the head's input.
 
     Attributes:
         head: The module.
         half: Whether it computes in bf16.
-        part: Makes, of some logits, the sum of the losses, and its gradient.
-        most: Logits at once.
+        part: Computes from some logits the sum of the losses and its gradient.
+        most: Maximum of logits at once.
     """
 
     def __init__(self, head: Any, *, half: bool, compiled: bool = False) -> None:
@@ -47,10 +47,10 @@ class HeadLoss:
 
     @classmethod
     def of(cls, model: Any, *, half: bool, compiled: bool) -> "HeadLoss | None":
-        """That of a model; ``None`` where the model makes of its head's logits what only it knows.
+        """The loss of a model; ``None`` if the model itself transforms its head's logits.
 
-        Found out by trying: caps and scales of logits are in no common place. Of several processes
-        the weights may be elsewhere.
+        This is tested, because caps and scales of logits have no common setting. With several
+        processes, the weights may be in another one.
         """
         head = model.get_output_embeddings()
         plain = type(head) is torch.nn.Linear and head.bias is None
@@ -69,7 +69,7 @@ class HeadLoss:
 
     @contextmanager
     def left_out(self, instead: Callable[[Any], Any] = lambda hidden: hidden) -> Iterator[None]:
-        """The model gives what its head reads."""
+        """Context in which the model returns its head's input."""
         self.head.forward = instead
         try:
             yield
@@ -77,21 +77,21 @@ class HeadLoss:
             del self.head.forward
 
     def loss(self, outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
-        """As of ``answer_loss``; ``outputs.logits`` are (rows, kept positions, width)."""
+        """As ``answer_loss``; ``outputs.logits`` has the shape (rows, kept positions, width)."""
         hidden = outputs.logits
         kept = hidden.shape[1] - 1
         wanted = torch.full(hidden.shape[:2], MASKED, device=labels.device)
         wanted[:, :kept] = labels[:, labels.shape[1] - kept :]
         count = (wanted != MASKED).sum() if num_items_in_batch is None else num_items_in_batch
         weight = self.head.weight
-        if not torch.is_grad_enabled():  # or the gradients would be made for nothing
+        if not torch.is_grad_enabled():  # avoids computing unused gradients
             hidden, weight = hidden.detach(), weight.detach()
         total = _Sum.apply(hidden.flatten(0, 1), weight, wanted.flatten(), self)
         return total / count
 
 
 class _Sum(torch.autograd.Function):
-    """The sum of the losses of all places; gradients are made on the way there."""
+    """The sum of the losses of all positions; gradients are computed in the forward pass."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Any, weight: Any, wanted: Any, how: HeadLoss) -> Any:
@@ -126,12 +126,12 @@ class _Sum(torch.autograd.Function):
 
 
 def part_in_steps(logits: Any, wanted: Any, size: int) -> tuple[Any, Any]:
-    """The sum of the losses of some places, and its gradient with respect to their logits.
+    """The sum of the losses of some positions, and its gradient with respect to their logits.
 
     Args:
-        logits: (places, at least ``size``); what is beyond ``size`` is no token.
-        wanted: The token that follows each, or ``MASKED``.
-        size: Of the vocabulary.
+        logits: (positions, at least ``size``); columns beyond ``size`` are padding.
+        wanted: The next token of each position, or ``MASKED``.
+        size: Size of the vocabulary.
     """
     counted, chosen = (wanted != MASKED)[:, None], wanted.clamp(min=0)[:, None]
     chances = torch.log_softmax(logits[:, :size].float(), -1)
@@ -143,7 +143,7 @@ def part_in_steps(logits: Any, wanted: Any, size: int) -> tuple[Any, Any]:
 
 
 def part_at_once(logits: Any, wanted: Any, size: int) -> tuple[Any, Any]:
-    """As :func:`part_in_steps`, in what a compiler makes two passes of."""
+    """As :func:`part_in_steps`, written so that a compiler fuses it into two passes."""
     counted, chosen = (wanted != MASKED)[:, None], wanted.clamp(min=0)[:, None]
     scores = logits[:, :size].float()
     normal = torch.logsumexp(scores, -1, keepdim=True)
@@ -156,7 +156,7 @@ def part_at_once(logits: Any, wanted: Any, size: int) -> tuple[Any, Any]:
 def is_compiled(training: Training, steps: int, *, adapters: bool) -> bool:
     """Whether a run's layers are compiled.
 
-    ``auto``: on a GPU with what a compiler needs, where all weights are trained and it is a long run.
+    ``auto``: on a GPU with a compiler, if all weights are trained and the run is long.
     """
     if training.compile != "auto":
         return training.compile
@@ -169,20 +169,20 @@ def is_compiled(training: Training, steps: int, *, adapters: bool) -> bool:
 
 
 def compile_layers(model: Any) -> None:
-    """Have each layer compiled when it first computes: layers that are alike once."""
+    """Have each layer compiled at its first use; identical layers are compiled once."""
     import torch._dynamo
 
-    torch._dynamo.config.suppress_errors = True  # what cannot be compiled is computed as it is
+    torch._dynamo.config.suppress_errors = True  # falls back to uncompiled code
     name, _ = where_layers_are(model)
     for layer in model.get_submodule(name):
         layer.compile()
 
 
 def choose_attention(rows: Sequence[Row], *, packed: bool) -> None:
-    """Take cuDNN's attention, the fastest, where all rows are as long as each other.
+    """Use cuDNN's attention, the fastest, if all rows have the same length.
 
-    For each new shape it plans anew, which takes longer than the step (:func:`set_up_torch` leaves it
-    out).
+    It plans again for each new shape, which takes longer than the step, and is disabled by
+    default (:func:`set_up_torch`).
     """
     alike = len({len(row["input_ids"]) for row in rows}) == 1
     torch.backends.cuda.enable_cudnn_sdp(alike and not packed)

@@ -1,4 +1,4 @@
-"""How a method prepares a base: which weights it starts from, and which of them are trained."""
+"""How each method prepares a base: its initial weights, and which of them are trained."""
 
 import re
 from pathlib import Path
@@ -17,16 +17,16 @@ PAGED = "paged_"
 
 
 def check_optimizer(training: Training) -> None:
-    """See that this machine can run the optimiser, and make it ready.
+    """Check that this machine can run the optimiser, and load it.
 
     Raises:
-        TrainingError: it needs a GPU, and there is none.
+        TrainingError: it needs a GPU, but there is none.
     """
     if training.optimizer.startswith(PAGED) and device_name() == "cpu":
         same = training.optimizer.removeprefix(PAGED).removesuffix("_32bit")
         raise TrainingError(
             f"the optimiser {training.optimizer} pages between the memories of a GPU and of the "
-            "machine, and there is no GPU here",
+            "machine, but there is no GPU here",
             where="training.optimizer",
             hint=f"take {same}, which makes the same updates without paging, or run on a GPU",
         )
@@ -36,18 +36,18 @@ def check_optimizer(training: Training) -> None:
 
 @stopping.at_once()
 def prepare(base: Path, recipe: Recipe, *, device: str | None = None) -> Any:
-    """The model to train: in float32, besides what is quantised and a base under adapters.
+    """Load the model to train: in float32, except quantised weights and a base under adapters.
 
-    What is trained stays in float32; bf16 is a matter of its computation. A base that adapters leave
-    as it is is held in the precision that it is computed in: in bf16 half the memory, and no copy of
-    each weight for each step.
+    Trained weights stay in float32; bf16 affects computation only. A base under adapters, which
+    does not change, is held in the precision of the computation: in bf16 this takes half the
+    memory, and saves a copy of each weight per step.
 
-    New weights are drawn from the random numbers as they are (:func:`set_up_torch` seeds them).
-    ``device`` is the best of this machine unless given.
+    New weights are drawn from the current random state (:func:`set_up_torch` seeds it). ``device``
+    is by default the best of this machine.
 
     Raises:
-        TrainingError: a baseline, layers or modules that the base does not have, or nothing left
-            to train.
+        TrainingError: the method is a baseline, the base lacks layers or modules, or nothing is
+            left to train.
     """
     where, weights = base.name, METHODS[recipe.method].weights
     if METHODS[recipe.method].trains == "nothing":
@@ -76,7 +76,7 @@ def prepare(base: Path, recipe: Recipe, *, device: str | None = None) -> Any:
 
 
 def frozen_modules(model: Any, freeze: Freeze, where: str) -> list[str]:
-    """Names of the modules that stay as they are; ``where`` names the base in the error.
+    """Names of the modules to freeze; ``where`` names the base in the error.
 
     Raises:
         TrainingError: the model has no such layer or module.
@@ -86,7 +86,7 @@ def frozen_modules(model: Any, freeze: Freeze, where: str) -> list[str]:
     beyond = sorted(number for number in numbers if not 0 <= number < count)
     if beyond:
         asked = max(freeze.first, freeze.last, *(number + 1 for number in freeze.layers), 0)
-        told = f"freeze asks for {asked} layers, and the base has {count}"
+        told = f"freeze asks for {asked} layers, but the base has {count}"
         hint = f"they are counted from 0: the last one is {count - 1}"
         raise TrainingError(told, where=where, hint=hint)
     modules = dict(model.named_modules())
@@ -102,16 +102,16 @@ def frozen_modules(model: Any, freeze: Freeze, where: str) -> list[str]:
 
 
 def with_adapters(model: Any, lora: Lora, name: str, *, without: list[str]) -> Any:
-    """The model frozen, with trainable low-rank adapters; the modules ``without`` get none.
+    """Freeze the model and add trainable low-rank adapters; the modules ``without`` get none.
 
     Raises:
-        TrainingError: a module that adapters are asked for is not there, or none is left.
+        TrainingError: a target module does not exist, or none is left.
     """
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers.pytorch_utils import Conv1D
 
-    kinds = (torch.nn.Linear, Conv1D)  # quantised ones are nn.Linear too
+    kinds = (torch.nn.Linear, Conv1D)  # quantised layers are nn.Linear, too
     linear = [name for name, module in model.named_modules() if isinstance(module, kinds)]
     targets = lora.target_modules
     for target in targets if isinstance(targets, list) else []:
@@ -134,16 +134,16 @@ def with_adapters(model: Any, lora: Lora, name: str, *, without: list[str]) -> A
         raise TrainingError(
             f"no module gets an adapter: {str(error).splitlines()[0]}",
             where=name,
-            hint="give lora.target_modules a list of names, such as [q_proj, v_proj] (a text is a "
-            "pattern of whole paths, such as .*q_proj), and freeze fewer layers",
+            hint="give lora.target_modules a list of names, such as [q_proj, v_proj] (a string is "
+            "a pattern for whole paths, such as .*q_proj), or freeze fewer layers",
         ) from None
-    # the name only: the same run elsewhere gives the same files
+    # the name only, so that the same run elsewhere gives the same files
     adapted.peft_config["default"].base_model_name_or_path = name
     return adapted
 
 
 def where_layers_are(model: Any) -> tuple[str, int]:
-    """The name of the list that has the decoder's layers, and how many; TrainingError without one."""
+    """The name of the list of the decoder's layers, and its length; TrainingError without one."""
     import torch
 
     count = model.config.get_text_config().num_hidden_layers

@@ -1,4 +1,4 @@
-"""A base from scratch: its tokenizer, its random weights and its first reading."""
+"""Pre-train a base from scratch: its tokenizer, random weights and training on texts."""
 
 import math
 import shutil
@@ -17,7 +17,7 @@ from papertune.training.data import Text, read_corpus
 from papertune.training.train import Run, fit
 
 SPECIALS = {"bos": "<s>", "eos": "</s>", "pad": "<pad>"}
-HELD_OUT = 0.02  # share of the texts that choose the checkpoint
+HELD_OUT = 0.02  # share of the texts held out to choose the checkpoint
 MOST_HELD_OUT = 64
 
 
@@ -33,17 +33,18 @@ def pretrain(
     sharded: bool = False,
     tracking: Tracking | None = None,
 ) -> None:
-    """Train a tokenizer and a decoder from random weights; writes the model folder whole or not at all.
+    """Train a tokenizer and a decoder from random weights; writes the model folder atomically.
 
-    ``documents`` and ``files`` of texts are JSONL; the rest is as of :func:`papertune.training.train.train`.
+    ``documents`` and ``files`` of texts are JSONL; for the other arguments see
+    :func:`papertune.training.train.train`.
 
     Raises:
-        TrainingError: no text to read, or a loss that is no number.
+        TrainingError: there is no text, or a loss is not a number.
     """
     set_up_torch(threads, base.seed)
     texts = list(read_corpus(base.corpus, documents, files))
     if not texts:
-        hint = "pretrain.corpus of this base has to name documents or files that have texts"
+        hint = "pretrain.corpus of this base must name documents or files with texts"
         raise TrainingError("no pre-training texts", where=output.name, hint=hint)
     tokenizer = make_tokenizer(texts, base.tokenizer, base.architecture.context)
     sharded = sharded and distributed.size() > 1
@@ -67,9 +68,9 @@ def pretrain(
 
 
 def _held_out(texts: list[Text], *, last: bool) -> tuple[list[Text], list[Text]]:
-    """Texts to read and texts that choose the checkpoint.
+    """Split texts into training texts and held-out texts, which choose the checkpoint.
 
-    Where the order is given, the last texts are what reading leads to, so they are held out.
+    If the order is given, the last texts are the goal of the training, so they are held out.
     """
     count = min(MOST_HELD_OUT, math.ceil(HELD_OUT * len(texts)))
     by_chance = sorted(range(len(texts)), key=lambda i: share(str(i), "held out"))
@@ -79,7 +80,7 @@ def _held_out(texts: list[Text], *, last: bool) -> tuple[list[Text], list[Text]]
 
 @stopping.at_once()
 def make_tokenizer(texts: list[Text], tokenizer: Tokenizer, context: int) -> Any:
-    """A tokenizer trained on the texts; any string can be written in it."""
+    """Train a tokenizer on the texts; it can encode any string."""
     from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
     from tokenizers import Tokenizer as Trained
     from transformers import PreTrainedTokenizerFast
@@ -90,7 +91,7 @@ def make_tokenizer(texts: list[Text], tokenizer: Tokenizer, context: int) -> Any
     core.decoder = decoders.ByteLevel()
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False)
     if tokenizer.kind == "characters":
-        # the alphabet of bytes and no merges: every character is one token or a few bytes
+        # the alphabet of bytes without merges: every character is one token or a few bytes
         core.pre_tokenizer = pre_tokenizers.Sequence(
             [pre_tokenizers.Split(Regex(r"."), "isolated"), byte_level]
         )
@@ -109,7 +110,7 @@ def make_tokenizer(texts: list[Text], tokenizer: Tokenizer, context: int) -> Any
 
 
 def make_model(architecture: Architecture, tokenizer: Any) -> Any:
-    """A decoder with random weights; embeddings are tied."""
+    """Make a decoder with random weights and tied embeddings."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     tokens = {f"{kind}_token_id": getattr(tokenizer, f"{kind}_token_id") for kind in SPECIALS}

@@ -1,13 +1,13 @@
-"""Training by several processes, with the examples, the order and the losses of one.
+"""Training in several processes, with the same examples, order and losses as in one.
 
-An update has the same examples however many processes share it out, and the loss counts each of
-their tokens once. Where the last update of an epoch has too few examples for all, some processes
-get an empty one, which no loss and no count of tokens sees.
+An update has the same examples for any number of processes, and the loss counts each token once.
+If the last update of an epoch has too few examples for all processes, some get an empty one,
+which counts for neither loss nor tokens.
 
-Each process holds all weights (:class:`TogetherTrainer`), or a part of every weight, of its gradient
-and of its optimiser's state (:class:`ShardedTrainer`); a layer is then put together while it is
-computed (Zhao et al. 2023, *PyTorch FSDP*; torch's ``fully_shard``). Checkpoints are those of one
-process, so a run may go on with more processes, with fewer, or with whole weights in each.
+Each process holds all weights (:class:`TogetherTrainer`), or a shard of each weight, its gradient
+and its optimiser state (:class:`ShardedTrainer`); a layer is then gathered while it is computed
+(Zhao et al. 2023, *PyTorch FSDP*; torch's ``fully_shard``). Checkpoints are the same as with one
+process, so a run may resume with another number of processes, or without sharding.
 """
 
 import copy
@@ -35,20 +35,20 @@ from papertune.training.trainer import StoppableTrainer
 
 
 class TogetherTrainer(StoppableTrainer):
-    """One of several processes, each with its part of every update and every validation.
+    """The Trainer of one of several processes, each with its share of every update and validation.
 
-    ``args`` has the part of an update that is this process's.
+    ``args`` has this process's share of an update.
     """
 
     control: Any
-    in_step = False  # whether all have to compute as often
+    in_step = False  # whether all processes must run the same number of passes
 
     def __init__(self, callback: Any, scorer: Any = None, **how: Any) -> None:
         self.examples, token = len(how["train_dataset"]), how["processing_class"].pad_token_id
         empty = {"input_ids": [token] * 2, "labels": [MASKED] * 2}
         how["train_dataset"] = [*how["train_dataset"], empty]
         super().__init__(callback, scorer, **how)
-        if not distributed.is_first():  # or dropout would drop the same in all of them
+        if not distributed.is_first():  # otherwise dropout would be the same in all processes
             torch.manual_seed(self.args.seed + distributed.rank())
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
@@ -61,7 +61,7 @@ class TogetherTrainer(StoppableTrainer):
         return FilledUp(order, update, lambda: self.state.global_step // steps)
 
     def evaluate(self, *arguments: Any, **how: Any) -> dict[str, float]:
-        """The validation loss, of the same batches as in one process."""
+        """The validation loss, on the same batches as in one process."""
         size = self.args.eval_batch_size
         rows: Any = self.eval_dataset
         batches = [rows[first : first + size] for first in range(0, len(rows), size)]
@@ -74,7 +74,7 @@ class TogetherTrainer(StoppableTrainer):
                     total += self._loss_of(mine[number])
                 elif self.in_step:
                     self._loss_of(batches[0])
-                # together: every process comes here as often
+                # together: every process gets here equally often
                 self.callback_handler.on_prediction_step(self.args, self.state, self.control)
             score = self.answer_score()
         except BrokenOff:
@@ -86,16 +86,16 @@ class TogetherTrainer(StoppableTrainer):
         return metrics
 
     def _loss_of(self, rows: list[Any]) -> float:
-        """The mean loss of a batch's tokens, times its examples: so the Trainer weighs batches."""
+        """The mean loss of a batch's tokens times its examples, the Trainer's weight."""
         batch = self._prepare_inputs(self.data_collator(rows))
         with torch.no_grad(), self.accelerator.autocast():
             return float(self.validation_loss(batch)) * len(rows)
 
 
 class FilledUp(Sampler[int]):
-    """The examples in the order that one process has, filled up with the empty one to a multiple.
+    """The examples in the order of one process, padded with empty ones to a multiple.
 
-    A random order is that of its seed and of the epoch that ``epoch`` says begins.
+    A random order depends on its seed and on the epoch returned by ``epoch``.
     """
 
     def __init__(self, order: Sampler[int], multiple: int, epoch: Callable[[], int]) -> None:
@@ -106,7 +106,7 @@ class FilledUp(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         if isinstance(self.order, SeedableRandomSampler):
-            # accelerate does not tell it to a sampler in a loader that skips batches
+            # accelerate does not set the epoch of a sampler in a loader that skips batches
             self.order.set_epoch(self.epoch())
         yield from self.order
         count = len(self.order)
@@ -114,10 +114,10 @@ class FilledUp(Sampler[int]):
 
 
 class ShardedTrainer(TogetherTrainer):
-    """One of several processes, each with its part of the model.
+    """The Trainer of one of several processes, each with its shard of the model.
 
-    ``model`` is whole, in this machine's memory. The first process keeps it: checkpoints are written
-    from it and read into it, and at the end it is the best model. The others empty it.
+    ``model`` is complete, in this machine's memory. The first process keeps it: checkpoints are
+    written from it and read into it, and at the end it is the best model. The others empty it.
     """
 
     in_step = True
@@ -129,28 +129,28 @@ class ShardedTrainer(TogetherTrainer):
         if not distributed.is_first():
             model.to("meta")
         super().__init__(callback, scorer, model=parts, **how)
-        # it places its weights and shares its gradients by itself: nothing is to be wrapped
+        # fully_shard places weights and reduces gradients itself: nothing must be wrapped
         self.is_distributed_loading_by_transformers = True
 
     def parts(self, inputs: dict[str, Any]) -> list[dict[str, Any]]:
-        """As of StoppableTrainer, as many in all processes: some get one that no loss counts."""
+        """As in StoppableTrainer, but equally many in all processes: some get an empty part."""
         own = super().parts(inputs)
         empty = {**own[0], "labels": torch.full_like(own[0]["labels"], MASKED)}
         return own + [empty] * (distributed.most(len(own)) - len(own))
 
     def validation_loss(self, batch: dict[str, Any]) -> Any:
-        """As of StoppableTrainer, but never halved: all processes compute as often."""
+        """As in StoppableTrainer, but never halved: all processes run equally many passes."""
         parts = self.parts(batch)
         return mean_loss(parts, [self.compute_loss(self.model, part) for part in parts])
 
     def answer_score(self) -> dict[str, float]:
-        """As of StoppableTrainer; the weights are put together, as answers differ in length."""
+        """As in StoppableTrainer; the weights are gathered first, as answers differ in length."""
         with self._put_together():
             return super().answer_score()
 
     @contextmanager
     def _put_together(self) -> Iterator[None]:
-        """Every process holds all weights for a while, and none waits for another."""
+        """Context in which every process holds all weights, and none waits for another."""
         parts = [part for part in self.model.modules() if isinstance(part, FSDPModule)]
         try:
             for part in parts:
@@ -163,14 +163,14 @@ class ShardedTrainer(TogetherTrainer):
                 part.set_reshard_after_forward(part is not self.model, recurse=False)
 
     def _trained(self) -> list[tuple[str, Any]]:
-        """Name and part of each weight that training changes."""
+        """Name and shard of each trained weight."""
         for part in self.model.modules():
             if isinstance(part, FSDPModule):
-                part.reshard()  # after a validation some are still whole
+                part.reshard()  # after a validation some are still gathered
         return [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """As of Trainer, together."""
+        """As in Trainer, together."""
         weights = dict(self.whole.named_parameters())
         for name, part in self._trained():
             full = part.detach().full_tensor()
@@ -195,7 +195,7 @@ class ShardedTrainer(TogetherTrainer):
                 part.copy_(distribute_tensor(full, part.device_mesh, part.placements))
 
     def load_best(self) -> None:
-        """As of StoppableTrainer; by the first process alone."""
+        """As in StoppableTrainer; by the first process only."""
         super()._load_from_checkpoint(str(self.state.best_model_checkpoint), self.whole)
 
     def _save_optimizer_and_scheduler(self, output_dir: str | None) -> None:
@@ -229,11 +229,11 @@ class ShardedTrainer(TogetherTrainer):
 
 
 def in_parts(model: Any, *, half: bool) -> Any:
-    """A copy of a whole model, of which this process holds its part, on its device.
+    """A sharded copy of a complete model, with this process's shard on its device.
 
-    With ``half`` it computes in bf16. Weights are sent so, too; gradients are added up in float32.
+    With ``half`` it computes and sends weights in bf16; gradients are summed in float32.
     """
-    # parameters that share the model's memory, until fully_shard takes its part of each
+    # parameters that share the model's memory, until fully_shard copies its shard of each
     shared = {id(p): torch.nn.Parameter(p.detach(), p.requires_grad) for p in model.parameters()}
     parts = copy.deepcopy(model, shared)
     policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32) if half else MixedPrecisionPolicy()
@@ -245,7 +245,7 @@ def in_parts(model: Any, *, half: bool) -> Any:
 
 
 def _gathered(value: Any) -> Any:
-    """A part of an optimiser's state as a whole, together; kept by the first process only."""
+    """Gather a shard of the optimiser's state, together; kept by the first process only."""
     if not isinstance(value, DTensor):
         return value
     full = value.full_tensor()

@@ -1,4 +1,4 @@
-"""How much of an update is computed at once, and what is done when memory does not hold it."""
+"""How much of an update is computed at once, and how that is reduced if memory runs out."""
 
 import json
 import logging
@@ -18,13 +18,13 @@ from papertune.study.settings import Training
 log = logging.getLogger(__name__)
 
 FOUND = "batch.json"  # in the folder of a run's checkpoints
-# tokens at once: of 1,600 a model of 135M parameters trains fastest in bf16, of 3,000 a tenth slower
+# tokens at once: 135M parameters train fastest in bf16 with 1,600, a tenth slower with 3,000
 ON_CPU = 2048
-# of a GPU's head and loss (papertune.training.head), here because estimates read it without torch:
-# logits at once, each of which takes 10 bytes; where they are compiled, 4
+# for head and loss on a GPU (papertune.training.head), here because estimates need it without
+# torch: logits at once, each of which takes 10 bytes; 4 if compiled
 LOGITS, COMPILED_LOGITS = 2**26, 2**28
-TILE = 64  # rows of the head's weights: tensor cores take whole tiles of them
-# of torch's allocator on a CPU, of the CUDA libraries (which raise no error of their own kind), of
+TILE = 64  # rows of the head's weights: tensor cores compute whole tiles
+# messages of torch's allocator on a CPU, of the CUDA libraries (which have no error class), of
 # oneDNN and of the Linux kernel
 SIGNS = (
     "out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory",
@@ -33,9 +33,9 @@ SIGNS = (
 
 
 def tokens_at_once(training: Training, context: int | None, checkpoints: Path) -> tuple[int, int]:
-    """How many tokens of an update are computed at once, and how many an earlier attempt found to fit.
+    """Tokens of an update to compute at once, and the number that an earlier attempt found to fit.
 
-    That is kept in the folder of checkpoints.
+    The latter is stored in the folder of checkpoints.
     """
     make_folder(checkpoints)
     longest = min(training.max_length, context or training.max_length)
@@ -48,22 +48,22 @@ def tokens_at_once(training: Training, context: int | None, checkpoints: Path) -
 
 
 def most_at_once(training: Training, longest: int, *, on_gpu: bool) -> int:
-    """As many tokens as ``batch_size`` examples of the longest length have.
+    """The tokens of ``batch_size`` examples of the longest length.
 
-    A processor computes no faster what does not stay in its caches, so there are no more than
-    :data:`ON_CPU` of them.
+    A processor is no faster with more than fits into its caches, so the maximum there is
+    :data:`ON_CPU`.
     """
     most = training.batch_size * longest
     return most if on_gpu else min(most, max(ON_CPU, longest))
 
 
 def remember(checkpoints: Path, most: int, what: str) -> None:
-    """Have later attempts begin with so many tokens at once; those of one that failed are told of.
+    """Record how many tokens at once later attempts begin with, and log it.
 
     Raises:
-        TryAgain: others train with this process; all begin anew.
+        TryAgain: several processes train together; all must restart.
     """
-    log.warning("%s: out of memory; going on with at most %d tokens at once", what, most)
+    log.warning("%s: out of memory; continuing with at most %d tokens at once", what, most)
     with atomic_write(checkpoints / FOUND) as stream:
         json.dump({"tokens": most}, stream)
     if distributed.size() > 1:  # the others wait for this one
@@ -71,9 +71,9 @@ def remember(checkpoints: Path, most: int, what: str) -> None:
 
 
 def parts_of(batch: dict[str, Any], most: int | None) -> list[dict[str, Any]]:
-    """What of a batch is computed at once, one part after the other.
+    """Split a batch into parts that are computed one after the other.
 
-    A part of more tokens than ``most`` is halved, again and again: it was made before memory failed.
+    A part with more tokens than ``most`` was made before memory ran out; it is halved repeatedly.
     """
     return [less for part in batch.get("parts") or [batch] for less in _cut(part, most)]
 
@@ -85,13 +85,13 @@ def _cut(part: dict[str, Any], most: int | None) -> list[dict[str, Any]]:
 
 
 def fewer_tokens(parts: list[dict[str, Any]], error: BaseException) -> int:
-    """Half of the most tokens at once, where memory failed; 0 where not, or no part can be halved."""
+    """Half of the largest part's tokens if memory ran out; 0 if not, or if it cannot be halved."""
     sizes = [part["input_ids"].numel() // 2 for part in parts if len(part["labels"]) > 1]
     return max(sizes, default=0) if is_out_of_memory(error) else 0
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory, of a GPU or of the machine, did not suffice."""
+    """Whether an error means that a GPU or the machine ran out of memory."""
     import torch
 
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
@@ -102,7 +102,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def memory_for(what: str, *, where: str, hint: str) -> Iterator[None]:
-    """Where memory does not hold ``what`` is made within, say what to do (TrainingError)."""
+    """If memory runs out within, raise a TrainingError that names ``what`` and says what to do."""
     try:
         yield
     except (RuntimeError, OSError, MemoryError) as error:
@@ -115,7 +115,7 @@ def memory_for(what: str, *, where: str, hint: str) -> Iterator[None]:
 
 
 def memory_of(training: Training, where: str) -> AbstractContextManager[None]:
-    """As :func:`memory_for`, of the steps of a training."""
+    """As :func:`memory_for`, for the steps of a training."""
     what, finding = f"{training.batch_size} examples", "training.find_batch: true, "
     if training.find_batch:
         what, finding = "one example", ""
@@ -133,7 +133,7 @@ def halves(batch: dict[str, Any]) -> list[dict[str, Any]]:
     rows = len(batch["labels"])
     return [
         {
-            # which logits to keep is said for all rows together
+            # the logits to keep are given for all rows together
             key: value[part] if torch.is_tensor(value) and key != "logits_to_keep" else value
             for key, value in batch.items()
         }
@@ -142,27 +142,27 @@ def halves(batch: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def mean_loss(parts: list[dict[str, Any]], losses: Iterable[Any]) -> Any:
-    """The mean of the counted tokens of all parts; of a part without any, the loss is no number."""
+    """The mean loss over the counted tokens of all parts; parts without any (nan) are skipped."""
     counts = [int((part["labels"] != MASKED).sum()) for part in parts]
     found = zip(losses, counts, strict=True)
     return sum(loss * count for loss, count in found if count) / sum(counts)
 
 
 def share_of(training: Training, processes: int, what: str) -> int:
-    """The examples that each process has of an update, so that it has as many as with one.
+    """The number of examples per process, so that an update has as many as with one process.
 
     Raises:
-        TrainingError: the examples of an update cannot be shared out evenly.
+        TrainingError: the examples of an update cannot be divided evenly.
     """
     update = training.batch_size * training.accumulation
     if update % processes:
         able = [str(n) for n in range(1, update + 1) if update % n == 0]
         raise TrainingError(
             f"an update of {update} examples (training.batch_size {training.batch_size} × "
-            f"accumulation {training.accumulation}) cannot be shared out evenly to {processes} "
+            f"accumulation {training.accumulation}) cannot be divided evenly among {processes} "
             "processes (compute.nodes × compute.gpu)",
             where=what,
             hint=f"with these settings {', '.join(able)} processes can train; or change the "
-            "batch, which makes another model",
+            "batch, which gives another model",
         )
     return update // processes

@@ -1,8 +1,8 @@
-"""What a training tells a tracker while it runs: trackio, TensorBoard, Weights & Biases and others.
+"""Log a training to a tracker while it runs: trackio, TensorBoard, Weights & Biases and others.
 
-The trackers are those of transformers' ``report_to``, told by its callbacks. They look on: one that
-fails is told nothing more and the training goes on. A run that was stopped is the same run when it
-goes on, and may have told the steps since its checkpoint twice.
+The trackers are those of transformers' ``report_to``, used through its callbacks. They only
+observe: after a failure nothing more is logged and the training continues. A resumed run is the
+same run in the tracker, which may get the steps since its checkpoint twice.
 """
 
 import io
@@ -22,7 +22,7 @@ from papertune.study.tracking import FOLDER, Tracking
 log = logging.getLogger(__name__)
 FAST = ("_runtime", "_per_second", "epoch")
 SECONDS = 2.0  # between two losses; steps may take milliseconds
-# Nothing leaves this machine unless the environment says so, and all of it lies in one folder.
+# Nothing leaves this machine unless the environment says so, and all data is in one folder.
 PLACES = {
     "TRACKIO_DIR": "trackio",
     "TENSORBOARD_LOGGING_DIR": "tensorboard",
@@ -33,15 +33,15 @@ OFFLINE = {
     "WANDB_MODE": "offline",
     "SWANLAB_MODE": "local",
     "COMET_START_ONLINE": "0",
-    "TRACKIO_SQLITE_JOURNAL_MODE": "delete",  # the other one does not hold on a shared file system
+    "TRACKIO_SQLITE_JOURNAL_MODE": "delete",  # WAL does not work on a shared file system
 }
 
 
 class Teller:
-    """Tells one run; a context in which it is told."""
+    """Logs one run to its tracker; used as a context."""
 
     def __init__(self, tracking: Tracking | None, checkpoints: Path) -> None:
-        """Of a run that lies in ``checkpoints``, by which it is known again; None tells nobody."""
+        """``checkpoints`` identifies the run; with ``tracking`` None, nothing is logged."""
         self.tracking = tracking
         self.run = f"{tracking.run} {checkpoints.parent.name[:6]}" if tracking else ""
         self.callback: Any = None
@@ -52,12 +52,12 @@ class Teller:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """What waits is written."""
+        """Write pending values."""
         if self.callback is not None:
             self._try(lambda: self.callback.on_train_end(*self.how))
 
     def begin(self, args: TrainingArguments, state: TrainerState, control: Any, model: Any) -> None:
-        """Before the first step; of several processes the first one tells."""
+        """Before the first step; with several processes, only the first one logs."""
         if self.tracking is None or not distributed.is_first() or self.callback is not None:
             return
         args.run_name, args.project = self.run, self.tracking.project
@@ -71,7 +71,7 @@ class Teller:
         os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
         for name, value in OFFLINE.items():
             os.environ.setdefault(name, value)
-        if tracking.tracker == "tensorboard":  # a folder is a run there
+        if tracking.tracker == "tensorboard":  # there, a folder is a run
             own = folder / "tensorboard" / tracking.project / self.run.replace("/", "-")
             os.environ["TENSORBOARD_LOGGING_DIR"] = str(own)
         for of in (
@@ -89,21 +89,21 @@ class Teller:
         log.info("logged to %s: project %s, run %s", tracking.tracker, tracking.project, self.run)
 
     def loss(self, loss: float, scheduler: Any) -> None:
-        """A training loss, now and then."""
+        """Log a training loss, at most every :data:`SECONDS`."""
         if self.callback is None or time.monotonic() - self.last < SECONDS:
             return
         self.last = time.monotonic()
         self.tell({"loss": loss, "learning_rate": float(scheduler.get_last_lr()[0])})
 
     def tell(self, values: dict[str, Any]) -> None:
-        """Numbers by name, as the Trainer calls them: ``loss``, ``eval_loss``; not how fast it was."""
+        """Log values by the Trainer's names (``loss``, ``eval_loss``), except those of speed."""
         told = {name: value for name, value in values.items() if not name.endswith(FAST)}
         if self.callback is not None:
             self._try(lambda: self.callback.on_log(*self.how, logs=told))
 
     def _try(self, what: Callable[[], None]) -> None:
         try:
-            with redirect_stdout(io.StringIO()):  # how to look at it says `make live`
+            with redirect_stdout(io.StringIO()):  # `make live` replaces its instructions
                 what()
         except Exception as error:
             name = self.tracking.tracker if self.tracking else ""

@@ -1,8 +1,8 @@
-"""A training whole: pairs become tokens, a base becomes a model, and a folder is left.
+"""A complete training: from pairs and a base to a model folder.
 
-:func:`train` serves every method, and :func:`fit` pre-training, too. The loop is the Trainer of
-transformers; beside it stands what it lacks: leaving at any step and going on (``trainer``), when to
-evaluate, save and stop (``callback``), whole checkpoints, a batch that memory holds, and several.
+:func:`train` serves every method, and :func:`fit` also pre-training. The loop is the Trainer of
+transformers; other modules add what it lacks: stopping and resuming at any step (``trainer``), when
+to evaluate, save and stop (``callback``), complete checkpoints, fitting batches, several processes.
 """
 
 import logging
@@ -39,8 +39,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One training: its folder of checkpoints, which outlives a failed job and which whoever calls
-    removes after success, what logs call it, and whom it tells its losses."""
+    """One training: its folder of checkpoints, which outlives a failed job and is removed by the
+    caller after success, its name in logs, and its tracker."""
 
     checkpoints: Path
     what: str
@@ -61,21 +61,21 @@ def train(
     embedder: Path | None = None,
     tracking: Tracking | None = None,
 ) -> None:
-    """Adapt a base to pairs and write the model folder, whole or not at all, without any names.
+    """Adapt a base to pairs and write the model folder atomically, without names of the study.
 
-    Of several processes that train, all call it and one writes.
+    All processes that train together call it; one writes.
 
     Args:
-        train: Files of the pairs to train on, one for each of their writers.
+        train: Files of the training pairs, one per writer.
         validation: Files of the pairs that choose the checkpoint.
-        seed: Of order, dropout and new weights.
-        output: The model folder to make; one that is there is replaced.
+        seed: For order, dropout and new weights.
+        output: The model folder to make; an existing one is replaced.
         checkpoints: Undeclared folder of this run; removed after success.
-        embedder: Folder of an embedder from the Hub, where the recipe needs one.
-        tracking: Whom losses and scores are told while it trains.
+        embedder: Folder of an embedder from the Hub, if the recipe needs one.
+        tracking: The tracker for losses and scores during training.
 
     Raises:
-        TrainingError: as :func:`fit`, or something that the base or this machine does not have.
+        TrainingError: as in :func:`fit`, or the base or this machine lacks something.
     """
     set_up_torch(threads, seed)
     check_optimizer(recipe.training)  # before anything is loaded
@@ -85,7 +85,7 @@ def train(
     smaller = "take method lora or qlora, a smaller base, a larger GPU or more compute.memory_mb"
     with memory_for("the base", where=what, hint=smaller):
         model = prepare(base, recipe, device="cpu" if sharded else None)
-    # it will be asked in the same form
+    # the model will be asked in the same form
     chosen = choose_pairs(train, recipe, recipe.subset)
     held_out = choose_pairs(validation, recipe, None).pairs
     form = Form(tokenizer, recipe.examples.asked, recipe.prompt)
@@ -145,24 +145,24 @@ def fit(
     scorer: AnswerScorer | None = None,
     sharded: bool = False,
 ) -> dict[str, Any]:
-    """Train ``model`` in place; it is then the best of the checkpoints that were evaluated.
+    """Train ``model`` in place; it ends as the best of the evaluated checkpoints.
 
-    Of several processes that train it, only the first has the best model afterwards.
+    With several processes, only the first one has the best model afterwards.
 
     Args:
-        run: It goes on from its newest whole checkpoint.
+        run: Resumes from its newest complete checkpoint.
         scorer: Chooses the best by answers instead of by the validation loss.
-        sharded: Each of several processes holds a part of the model; it comes here as a whole.
+        sharded: Each of several processes holds a shard; ``model`` is passed complete.
 
     Returns:
-        The facts of the run; ``history`` holds one row per validation, the untrained model's first,
+        The facts of the run; ``history`` has one row per validation, the untrained model's first,
         ``curve`` the training loss by step.
 
     Raises:
-        Interrupted: the job was asked to stop; the next attempt goes on from where it was.
-        TrainingError: nothing to train or validate on, an optimiser that cannot run here, a loss
-            that is no number, far above the untrained model's or above that of guessing, or a
-            batch that memory does not hold.
+        Interrupted: the job was asked to stop; the next attempt resumes from there.
+        TrainingError: there is nothing to train or validate on, the optimiser cannot run here,
+            memory runs out, or a loss is not a number, far above the untrained model's or above
+            that of guessing.
     """
     # jobs that train nothing do not load torch
     from papertune.training import trainer as alone
@@ -177,7 +177,7 @@ def fit(
             why, hint = "there is no example", "give it more documents, or files with more texts"
             if examples.rejected:
                 why = f"no example fits into {training.max_length} tokens"
-                hint = "raise training.max_length, and of a base from scratch architecture.context"
+                hint = "raise training.max_length, and architecture.context of a base from scratch"
             raise TrainingError(f"nothing to {purpose} on: {why}", where=what, hint=hint)
     update = share_of(training, distributed.size(), what)
     per_epoch = math.ceil(len(train.rows) / (update * distributed.size()))
@@ -212,12 +212,12 @@ def fit(
             compute_loss_func=answer_loss,
             args=args,
         ).run(newest)
-    model.config.use_cache = cached  # the Trainer turns it off, and it would be saved so
+    model.config.use_cache = cached  # the Trainer turns it off, and that would be saved
     facts = run_facts(model, state, criterion, callback.curve)
     if not facts["better_than_untrained"]:
         log.warning(
-            "%s: training never beat the untrained model, whose %s is %.4g; of the trained ones the "
-            "best is kept, with %.4g",
+            "%s: training never beat the untrained model, whose %s is %.4g; the best trained model "
+            "is kept, with %.4g",
             what, criterion.name.replace("_", " "), facts["untrained_value"], facts["best_value"],
         )  # fmt: skip
     return facts | {

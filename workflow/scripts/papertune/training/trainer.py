@@ -1,11 +1,11 @@
-"""The Trainer of transformers: what it is told, and how it leaves at any step and goes on.
+"""The Trainer of transformers: its arguments, and stopping and resuming at any step.
 
-Asked to stop, it ends the step it is at, writes a checkpoint and leaves. A validation is broken
-off, as it may take longer than there is time; the next attempt begins with it. Where several
-processes train one model, they stop together and the first of them writes.
+On a request to stop, it finishes the current step, writes a checkpoint and ends. A validation is
+interrupted, as it may take too long; the next attempt begins with it. Several processes that train
+one model stop together, and the first one writes.
 
-This and ``several`` are the only places that use insides of the Trainer and of accelerate, those in
-:data:`INSIDES`; seen on transformers 5.19 and accelerate 1.15, and tested to be there.
+Only this module and ``several`` use internals of the Trainer and of accelerate, listed in
+:data:`INSIDES`; checked with transformers 5.19 and accelerate 1.15, and tested to exist.
 """
 
 import logging
@@ -39,23 +39,23 @@ INSIDES: dict[type, tuple[str, ...]] = {
         "_save_optimizer_and_scheduler", "_load_optimizer_and_scheduler",
     ),
 }  # fmt: skip
-# tied weights are saved once: nothing is missing when the best checkpoint comes back
+# tied weights are saved once, so none is missing when the best checkpoint is loaded
 logging.getLogger("transformers.trainer").addFilter(
     lambda record: "['lm_head.weight']" not in record.getMessage()
 )
-# what the Trainer calls by another name
+# arguments that the Trainer calls by another name
 OPTIMIZERS = {"adamw": TrainingArguments.default_optim, "adamw_8bit": "adamw_bnb_8bit"}
 
 
 class OneDevice(TrainingArguments):
-    """A process trains on one GPU, though it may see several: each GPU has a process of its own.
+    """Arguments for a process that uses one GPU even if it sees several: each has its own process.
 
-    The Trainer would share out each batch to all that it sees, and so make another batch of it.
+    The Trainer would split each batch over all visible GPUs, which would change the batch.
     """
 
     @property
     def n_gpu(self) -> int:
-        """How many GPUs this process uses."""
+        """The number of GPUs that this process uses."""
         return min(1, int(super().n_gpu))
 
 
@@ -70,22 +70,22 @@ def training_arguments(
     precision: Precision,
     begins: bool = True,
 ) -> TrainingArguments:
-    """The update, its schedule, and how it is computed.
+    """Make the Trainer's arguments: the update, its schedule, and how it is computed.
 
     Args:
         steps: Updates of the whole run.
-        update: Examples that this process has of an update; how many of them are computed at once,
-            the collator says.
-        precision: That of the computation, what is trained stays in fp32.
+        update: Examples of an update in this process; the collator decides how many are computed
+            at once.
+        precision: Of the computation; trained weights stay in fp32.
         begins: Whether nothing is trained yet: the untrained model is then validated.
 
     Raises:
-        TrainingError: the learning rate would rise over all updates of the run or more.
+        TrainingError: the warm-up is at least as long as the run.
     """
     on_gpu, warmup = device_name() == "cuda", training.warmup
     if warmup >= steps:
         raise TrainingError(
-            f"a warm-up of {warmup:.0f} updates, and the run has {steps}",
+            f"the warm-up has {warmup:.0f} updates, but the run has {steps}",
             where=what,
             hint="lower training.warmup, or give it as a fraction below 1",
         )
@@ -108,10 +108,10 @@ def training_arguments(
         # the computation
         bf16=precision.name == "bf16",
         gradient_checkpointing=training.gradient_checkpointing,
-        # the other kind needs inputs with a gradient, which adapters on a frozen base do not have
+        # the reentrant kind needs inputs with a gradient; adapters on a frozen base have none
         gradient_checkpointing_kwargs={"use_reentrant": False},
         use_cpu=not on_gpu,
-        # the next batch goes to the GPU while it computes
+        # the next batch is copied to the GPU during computation
         dataloader_pin_memory=on_gpu,
         accelerator_config={"non_blocking": on_gpu},
         # the callback decides when to evaluate and save, and what is the best
@@ -129,10 +129,10 @@ def training_arguments(
 
 
 class StoppableTrainer(Trainer):
-    """Goes on from checkpoints between two rows of the history, and from before their validation.
+    """Resumes from checkpoints between two rows of the history, also from before a validation.
 
     ``callback`` decides when to evaluate, save and stop; ``scorer`` scores answers at each
-    validation, where the best model is chosen by them.
+    validation, if the best model is chosen by them.
     """
 
     state: TrainerState
@@ -158,13 +158,13 @@ class StoppableTrainer(Trainer):
             choose_attention(how["train_dataset"], packed=how["data_collator"].limit is not None)
         self.remove_callback(PrinterCallback)
 
-    @stopping.unhurried()  # a step may take long, and its checkpoint
+    @stopping.unhurried()  # a step and its checkpoint may take long
     def run(self, checkpoint: Path | None) -> TrainerState:
-        """Train to the end, from a checkpoint on where there is one; the model is then the best.
+        """Train to the end, from a checkpoint if there is one; the model is then the best one.
 
         Raises:
-            Interrupted: the job was asked to stop; a checkpoint has all that was done.
-            TrainingError: a loss is no number.
+            Interrupted: the job was asked to stop; a checkpoint has all progress.
+            TrainingError: a loss is not a number.
         """
         if checkpoint is None:
             self.train()
@@ -175,7 +175,7 @@ class StoppableTrainer(Trainer):
         return self.state
 
     def _go_on(self, checkpoint: Path) -> None:
-        """From a checkpoint, first making up for a validation that an earlier attempt left out."""
+        """Resume from a checkpoint; a validation that an earlier attempt skipped comes first."""
         self.callback.go_on(carried_by(checkpoint))
         state = TrainerState.load_from_json(str(checkpoint / STATE))
         validated = {row["step"] for row in state.log_history if "eval_loss" in row}
@@ -192,24 +192,24 @@ class StoppableTrainer(Trainer):
                 state.save_to_json(str(temporary))
                 os.replace(temporary, checkpoint / STATE)
         self.state = state
-        if not self.callback.is_over(state):  # the Trainer would take a step before it looked
+        if not self.callback.is_over(state):  # the Trainer would take a step before it checked
             self.train(resume_from_checkpoint=str(checkpoint))
 
     def load_best(self) -> None:
-        """Give the model the weights of the best checkpoint."""
+        """Load the weights of the best checkpoint into the model."""
         self._load_from_checkpoint(str(self.state.best_model_checkpoint))
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **how: Any) -> Any:
-        """As of Trainer; the number of tokens is not for the model."""
+        """As in Trainer; the number of tokens is not passed to the model."""
         inputs = {name: value for name, value in inputs.items() if name != "tokens"}
         with self.head.left_out() if self.head else nullcontext():
             return super().compute_loss(model, inputs, *arguments, **how)
 
     def training_step(self, model: Any, inputs: dict[str, Any], *rest: Any, **how: Any) -> Any:
-        """As of Trainer; loss and tokens are added up here.
+        """As in Trainer; loss and tokens are summed here.
 
-        The Trainer forgets the loss when it stops. To count the tokens it would wait for the GPU in
-        every step, and it would count packed rows wrongly.
+        The Trainer loses the loss when it stops. It would wait for the GPU in every step to count
+        tokens, and would miscount packed rows.
         """
         self.state.num_input_tokens_seen += int(distributed.totals(inputs["tokens"])[0])
         while True:
@@ -223,18 +223,18 @@ class StoppableTrainer(Trainer):
             else:
                 self.callback.add(loss)
                 return loss
-            # outside of the handler, whose traceback would keep the batch's memory alive
+            # outside the handler, whose traceback would keep the batch's memory alive
             self.data_collator.most = fewer
             smaller_batch.remember(Path(self.args.output_dir), fewer, self.callback.what)
             model.zero_grad(set_to_none=True)
             clear_device_cache(garbage_collection=True)
 
     def parts(self, inputs: dict[str, Any]) -> list[dict[str, Any]]:
-        """What of a batch is computed at once; one that was made before memory failed is cut."""
+        """The parts of a batch to compute in turn; parts made before memory ran out are split."""
         return smaller_batch.parts_of(inputs, self.data_collator.most)
 
     def _in_parts(self, model: Any, parts: list[Any], *rest: Any, **how: Any) -> Any:
-        """The loss of a step whose gradients are added up, and sent to other processes once."""
+        """The loss of a step whose gradients are accumulated, and sent to other processes once."""
         loss: Any = 0.0
         for number, part in enumerate(parts, 1):
             with self.accelerator.no_sync(model) if number < len(parts) else nullcontext():
@@ -242,20 +242,20 @@ class StoppableTrainer(Trainer):
         return loss
 
     def evaluate(self, *arguments: Any, **how: Any) -> dict[str, float]:
-        """As of Trainer; a validation that is broken off finds no best model."""
+        """As in Trainer; an interrupted validation does not choose a best model."""
         with suppress(BrokenOff):
             return dict(super().evaluate(*arguments, **how))
         return self.broken_off()
 
     def broken_off(self) -> dict[str, float]:
-        """What is left of a validation; of the untrained model's nothing, the next attempt begins."""
+        """The result of an interrupted validation: none; before the first step the job ends."""
         if not self.state.global_step:
             distributed.check()
         return {}
 
     def evaluation_loop(self, *arguments: Any, **how: Any) -> Any:
-        """As of Trainer; with the score of the answers."""
-        # other shapes than in training would have everything compiled again
+        """As in Trainer; with the score of the answers."""
+        # shapes other than those of training would cause recompilation
         with torch.compiler.set_stance("force_eager") if self.compiled else nullcontext():
             output = super().evaluation_loop(*arguments, **how)
             output.metrics.update(self.answer_score())
@@ -264,12 +264,12 @@ class StoppableTrainer(Trainer):
     def prediction_step(
         self, model: Any, inputs: Any, *_: Any, **__: Any
     ) -> tuple[Any, None, None]:
-        """As of Trainer, the loss only."""
+        """As in Trainer, the loss only."""
         with torch.no_grad(), self.compute_loss_context_manager():
             return self.validation_loss(self._prepare_inputs(inputs)), None, None
 
     def validation_loss(self, batch: dict[str, Any]) -> Any:
-        """The mean loss of a batch's counted tokens; a part that memory does not hold is halved."""
+        """The mean loss of a batch's counted tokens; a part too large for memory is halved."""
         parts = self.parts(batch)
         if len(parts) == 1:
             try:
@@ -284,7 +284,7 @@ class StoppableTrainer(Trainer):
         return smaller_batch.mean_loss(parts, map(self.validation_loss, parts))
 
     def answer_score(self) -> dict[str, float]:
-        """The score of the model's answers, together; nothing where none is asked for."""
+        """The score of the model's answers, together; empty without a scorer."""
         scorer = self.scorer
         if scorer is None:
             return {}

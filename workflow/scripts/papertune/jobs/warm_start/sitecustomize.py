@@ -1,8 +1,8 @@
-"""Python starts here: a job's script is handed to a process that has loaded its libraries already.
+"""Run at Python's start: hand a job's script over to a process that has loaded its libraries.
 
-What runs is a process of its own all the same, see ``warm.py``; this one stands for it: it passes
-signals on, ends as that one ends, and takes it along when it is killed. Where nobody has loaded anything,
-or not yet, or no longer, it is the job itself. Any Python may come by, so this is written for old ones, too.
+The job still runs in its own process, see ``warm.py``; this process stands in for it: it passes on
+signals, ends as that one ends, and takes it along when killed. Without a server, or with one that
+is not ready, it runs the job itself. Any Python may import this: it is written for old ones, too.
 """
 
 import os
@@ -11,14 +11,14 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 # of this workflow's jobs
 SCRIPTS = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-# load for longer than they would wait for it
+# jobs that would wait for the server longer than their own loading takes
 LOADING = ("answer", "find_suspects", "pretrain_base", "score", "synthesize", "train")
-# ask the Hub, whose library is loaded to ask nobody
+# jobs that ask the Hub, whose library is loaded in offline mode
 ONLINE = ("download_base", "fetch_documents", "list_documents", "refresh")
 
 
 def hand_over(address: str, command: list) -> None:
-    """Have a command run elsewhere and end as it ends; returns where there is nobody to run it."""
+    """Have a command run by the server and exit as it does; returns if there is no server."""
     import contextlib
     import json
     import resource
@@ -67,7 +67,7 @@ def hand_over(address: str, command: list) -> None:
         socket.send_fds(server, [len(said).to_bytes(8, "big")], [0, 1, 2, network])
         server.sendall(said)
         for number, handler in handlers.items():
-            if signal.getsignal(number) is not signal.SIG_IGN:  # which stays, there and here
+            if signal.getsignal(number) is not signal.SIG_IGN:  # else it stays ignored in both
                 before[number] = signal.signal(number, handler)
         status = server.recv(4)
     if not status:
@@ -78,7 +78,7 @@ def hand_over(address: str, command: list) -> None:
             os.kill(os.getpid(), end)
         server.close()
         os.close(network)
-        print("the process with the libraries is gone: the job begins by itself", file=sys.stderr)
+        print("the process with the libraries is gone: the job starts by itself", file=sys.stderr)
         return
     code = os.waitstatus_to_exitcode(int.from_bytes(status, "big"))
     if code < 0:
@@ -89,7 +89,7 @@ def hand_over(address: str, command: list) -> None:
 
 
 def is_job(command: list) -> bool:
-    """Whether it is the script of a job."""
+    """Whether the command is the script of a job."""
     return bool(command) and "/.snakemake/scripts/" in command[0]
 
 
@@ -99,28 +99,28 @@ def name_of(command: list) -> str:
 
 
 def is_ours(command: list) -> bool:
-    """Whether it is a job of this workflow, or what the test says.
+    """Whether the command is a job of this workflow, or as the tests say.
 
-    Never what a job starts, nor another Python: those may count on what they are started with.
+    Never a job's child, nor another Python: these may depend on how they are started.
     """
     if os.environ.pop("WARM_RUN", ""):
-        return "HF_ENDPOINT" not in os.environ  # read when libraries are loaded
+        return "HF_ENDPOINT" not in os.environ  # read when libraries are imported
     if is_job(command):
         name = name_of(command)
         return name not in ONLINE and os.path.exists(os.path.join(SCRIPTS, name + ".py"))
     if command[:2] == ["-m", "snakemake"]:
-        return "--mode" in command  # what a cluster runs for a job
+        return "--mode" in command  # Snakemake inside a cluster job
     return command[:2] == ["-m", os.environ.get("WARM_MODULE")]
 
 
 def is_worth_it(address: str, command: list) -> bool:
-    """Whether all is loaded; a job that would load the same waits until it is."""
+    """Whether all is loaded; a job that would load the same waits for it."""
     waits = not is_job(command) or name_of(command) in LOADING
     return waits or os.path.exists(os.path.join(os.path.dirname(address), "loaded"))
 
 
 def step_aside() -> None:
-    """Start as Python does without this: what this one stands before may be the user's own."""
+    """Run the sitecustomize that this one shadows, which may be the user's own."""
     own = sys.modules.pop("sitecustomize")
     try:
         __import__("sitecustomize")
@@ -131,13 +131,13 @@ def step_aside() -> None:
 
 
 def begin() -> None:
-    """Hand this process over if it is such a job; else let it start as it would without this."""
+    """Hand this process over if it is such a job; else start normally."""
     sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder) != HERE]
     address = os.environ.get("WARM_JOBS")
     words = getattr(sys, "orig_argv", ())
     command = [word for n, word in enumerate(words) if n and (n > 1 or word != "-P")]
     if address and is_job(command) and "WARM_MODULE" not in os.environ:
-        # nothing of it for children
+        # children of the job do not see any of this
         del os.environ["WARM_JOBS"]
         folders = os.environ.pop("PYTHONPATH", "").split(os.pathsep)
         others = [folder for folder in folders if folder != HERE]
