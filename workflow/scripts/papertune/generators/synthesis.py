@@ -19,6 +19,7 @@ from papertune.generators.checking import talks
 from papertune.generators.grounding import is_english
 from papertune.identity import fingerprint
 from papertune.models.modelcard import plain
+from papertune.models.usage import HERE, OR_ELSEWHERE
 from papertune.pairfile import read_columns, write_pairs
 from papertune.records import Pair, Rejection, pair_id, read_records, to_line
 from papertune.study import versions
@@ -57,7 +58,8 @@ its marks, what decoration was cleaned of it, and the document's score where its
 ```python
 from datasets import load_dataset
 
-dataset = load_dataset("path/of/this/folder")
+pairs = load_dataset({here!r}){or_elsewhere}
+print(pairs)
 ```
 
 ## Generator
@@ -294,6 +296,8 @@ def describe_dataset(
         rows="\n".join(rows),
         by="the year of the document" if by_year else "a hash of the document's id",
         apart=_apart(taken_out, rejected),
+        here=HERE,
+        or_elsewhere=OR_ELSEWHERE,
         generator=json.dumps(generator, indent=2, ensure_ascii=False),
     )
     with atomic_write(output) as stream:
