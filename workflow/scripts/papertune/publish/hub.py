@@ -80,7 +80,7 @@ def stage(layout: Layout, to: str, folder: Path, *, texts: bool) -> dict[str, tu
     staged = {data: ("dataset", folder / "data")}
     _stage_data(layout, folder / "data", data, texts)
     _stage_report(report, folder / "data", texts)
-    scored = {}
+    scored: dict[str, str] = {}
     for export in exports:
         own = "-".join([name, *export.parts[-2:]])
         staged[f"{to}/{own}"] = ("model", folder / own)
