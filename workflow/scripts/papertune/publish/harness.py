@@ -20,6 +20,7 @@ from papertune.models.loading import load_tokenizer
 from papertune.owned import make_folder
 from papertune.pairfile import read_pairs
 from papertune.publish import scoring
+from papertune.publish.inspection import write_inspect
 from papertune.study.here import layout_of
 from papertune.study.layout import Layout
 from papertune.study.prompts import answer_prompt
@@ -90,7 +91,7 @@ def _tasks(name: str, most: int) -> dict[str, dict[str, object]]:
 
 
 def main(arguments: list[str]) -> None:
-    """Write the tasks of an experiment, and say how they are run."""
+    """Write the tasks of an experiment and its scores for Inspect, and say where and how they are run."""
     if len(arguments) != 1:
         raise PapertuneError("which experiment?", where="make harness", hint="EXPERIMENT=demo")
     layout = layout_of(arguments[0])
@@ -100,6 +101,8 @@ def main(arguments: list[str]) -> None:
     print(
         f"\nlm_eval --model hf --model_args pretrained=FOLDER --include_path {folder} --tasks NAME"
     )
+    scored = Path(layout.root, "inspect")
+    print(f"\n{len(write_inspect(layout, scored))} files of scores for Inspect: {scored}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,104 @@
+"""What a finished study gives to others: its models' numbers in another program, and on the Hub."""
+
+import csv
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hub_server import Hub
+from loopback import serving
+from snakemake_run import ROOT
+
+pytestmark = pytest.mark.slow
+
+TOKEN = "hf_notasecretbutnobodysbusiness"
+MODEL = "results/mine/exports/lora/seed-1"
+# of what is installed nothing is looked at anew
+MAKE = ["make", "-f", ROOT / "Makefile", "-o", ".venv/installed", "-o", ".venv/installed-harness"]
+MAKE += [f"BIN={Path(sys.executable).parent}", "EXPERIMENT=mine"]
+ONLINE = dict.fromkeys(("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"), "0")
+
+
+@pytest.fixture(scope="module")
+def exported(file_per_year, tmp_path_factory):
+    """The folder of a study with two more metrics, its model exported."""
+    study = file_per_year.copy(tmp_path_factory.mktemp("exported") / "study")
+    study.change(lambda values: values["metrics"].extend(["rouge_l", "bits_per_byte"]))
+    study.run("--", "all", "export")
+    (study.folder / "workflow").symlink_to(ROOT / "workflow")
+    return study.folder
+
+
+def test_an_export_has_the_studys_own_scores_in_lm_evaluation_harness(exported, tmp_path):
+    pytest.importorskip("lm_eval", reason="requirements/harness.txt is not installed")
+    told = subprocess.check_output([*MAKE, "harness"], cwd=exported, text=True)
+    with (exported / "results/mine/tables/matrix.csv").open() as stream:
+        ours = {
+            (row["test_set"], row["metric"]): float(row["mean"])
+            for row in csv.DictReader(stream)
+            if (row["model"], row["year"], row["seeds"]) == ("lora", "all", "1")
+        }
+    for test_set in ("extractive", "cloze"):
+        assert (exported / f"results/mine/inspect/lora_seed-1_{test_set}.jsonl").exists()
+        task = f"mine_lora_{test_set}"
+        assert {task, f"{task}_likelihood"} <= {*told.split()}
+        given = f"pretrained={exported / MODEL},dtype=float32"
+        done = subprocess.run(
+            [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", given,
+             "--device", "cpu", "--include_path", exported / "results/mine/lm_eval",
+             "--tasks", f"{task},{task}_likelihood", "--output_path", tmp_path / test_set],
+            env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"},
+            capture_output=True, text=True, timeout=400,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        [path] = (tmp_path / test_set).rglob("results_*.json")
+        theirs = json.loads(path.read_text())["results"]
+        rouge, bits = ours[test_set, "rouge_l"], ours[test_set, "bits_per_byte"]
+        assert theirs[task]["rouge_l,none"] == pytest.approx(rouge, rel=1e-9)
+        found = theirs[f"{task}_likelihood"]["bits_per_byte,none"]
+        assert found == pytest.approx(bits, rel=1e-5)
+
+
+def answering(folder: Path, answers: dict[str, str], **environment: str) -> tuple[str, int]:
+    """What a person sees of ``make publish`` who gives these answers to questions that end so."""
+    own, end = pty.openpty()
+    process = subprocess.Popen(
+        [*MAKE, "publish", "TO=lab"], cwd=folder, env=os.environ | environment,
+        stdin=end, stdout=end, stderr=end, start_new_session=True,
+    )  # fmt: skip
+    os.close(end)
+    seen, left = "", [*answers.items()]
+    while True:
+        try:
+            seen += os.read(own, 4096).decode()
+        except OSError:  # it has ended
+            break
+        if left and seen.endswith(left[0][0]):
+            os.write(own, f"{left.pop(0)[1]}\n".encode())
+    os.close(own)
+    return seen, process.wait(timeout=60)
+
+
+def test_make_publish_pushes_a_study_once_it_was_told_twice(exported, tmp_path):
+    hub, asked = Hub(TOKEN), {"Push this? [y/N] ": "y", "Type lab/mine to push it: ": "lab/mine"}
+    with serving(hub) as site:
+        hub.site = site
+        own = ONLINE | {"HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
+        own |= {"HF_ENDPOINT": site.url(), "HF_TOKEN": TOKEN}
+        seen, code = answering(exported, asked | {"Type lab/mine to push it: ": "lab/other"}, **own)
+        assert code and "Nothing was pushed" in seen and not hub.files
+        seen, code = answering(exported, asked, **own)
+        assert code == 0 and "pushed lab/mine-lora-seed-1" in seen and TOKEN not in seen
+        commits = [*hub.commits]
+        assert answering(exported, asked, **own)[1] == 0 and hub.commits == commits
+    assert {*hub.files} == {"lab/mine", "lab/mine-lora-seed-1"}
+    weights = (exported / MODEL / "model.safetensors").read_bytes()
+    assert hub.files["lab/mine-lora-seed-1"]["model.safetensors"] == weights
+    data = hub.files["lab/mine"]
+    assert {"README.md", "eval.yaml", "report.html", "tables/matrix.csv"} <= {*data}
+    assert {"cloze/test.parquet", "extractive/test.parquet"} <= {*data}
