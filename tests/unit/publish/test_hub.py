@@ -171,6 +171,19 @@ def test_what_was_killed_is_finished_and_nothing_goes_twice(finished, hub, monke
     assert push() == 0 and len(hub.commits) == len(staged)
 
 
+def test_large_files_arrive_by_xet_as_they_are(finished, hub, monkeypatch, tmp_path):
+    monkeypatch.chdir(finished)
+    monkeypatch.setenv("YES", "lab/talk")
+    monkeypatch.setenv("HF_HUB_DISABLE_XET", "0")
+    staged = stage(layout_of("talk"), "lab", tmp_path, texts=False)
+    for _ in range(2):  # the second time nothing is left to do
+        process = python(PUSHES, cwd=finished)
+        _, problems = process.communicate(timeout=200)
+        assert process.returncode == 0, problems
+    assert hub.files == {name: contents(folder) for name, (_, folder) in staged.items()}
+    assert [name for name, _ in hub.commits] == [*staged] and hub.chunks and not hub.large
+
+
 def test_without_a_terminal_the_name_has_to_be_given(finished, hub, monkeypatch):
     monkeypatch.chdir(finished)
     monkeypatch.setenv("YES", "lab/talk")
