@@ -23,7 +23,9 @@ XET = "/cas"
 def unpacked(xorb: bytes) -> Iterator[bytes]:
     """The chunks of what Xet uploads: raw, in an LZ4 frame, or so with every fourth byte together."""
     while xorb:
-        size, way, length = (int.from_bytes(xorb[a:b], "little") for a, b in ((1, 4), (4, 5), (5, 8)))
+        size, way, length = (
+            int.from_bytes(xorb[a:b], "little") for a, b in ((1, 4), (4, 5), (5, 8))
+        )
         chunk, xorb = xorb[8 : 8 + size], xorb[8 + size :]
         if way:
             chunk = pa.Codec("lz4").decompress(chunk, length).to_pybytes()

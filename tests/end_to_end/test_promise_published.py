@@ -1,6 +1,5 @@
 """What a finished study gives to others: its models' numbers in another program, and on the Hub."""
 
-import csv
 import json
 import os
 import pty
@@ -10,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from end_to_end.conftest import new_files_study
 from hub_server import Hub
 from loopback import serving
+from papertune.records import Answer, read_records
+from papertune.scores.matrix import read_matrix
 from snakemake_run import ROOT
 
 pytestmark = pytest.mark.slow
 
 TOKEN = "hf_notasecretbutnobodysbusiness"
-MODEL = "results/mine/exports/lora/seed-1"
+MODEL = "results/mine/exports/full/seed-1"
 # of what is installed nothing is looked at anew
 MAKE = ["make", "-f", ROOT / "Makefile", "-o", ".venv/installed", "-o", ".venv/installed-harness"]
 MAKE += [f"BIN={Path(sys.executable).parent}", "EXPERIMENT=mine"]
@@ -25,10 +27,18 @@ ONLINE = dict.fromkeys(("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_O
 
 
 @pytest.fixture(scope="module")
-def exported(file_per_year, tmp_path_factory):
-    """The folder of a study with two more metrics, its model exported."""
-    study = file_per_year.copy(tmp_path_factory.mktemp("exported") / "study")
-    study.change(lambda values: values["metrics"].extend(["rouge_l", "bits_per_byte"]))
+def exported(tmp_path_factory):
+    """The folder of a study whose model has learned to say something, and is exported."""
+    study = new_files_study(tmp_path_factory.mktemp("exported"), one_file=False)
+
+    def longer(values):
+        pretrain = values["bases"]["small"]["pretrain"]
+        pretrain["architecture"]["context"] = 512  # the harness cuts what is longer otherwise
+        pretrain["training"]["max_steps"] = values["training"]["max_steps"] = 40
+        values["models"]["full"] = values["models"].pop("lora") | {"method": "full"}
+        values["metrics"] = ["token_f1", "rouge_l", "bits_per_byte"]
+
+    study.change(longer)
     study.run("--", "all", "export")
     (study.folder / "workflow").symlink_to(ROOT / "workflow")
     return study.folder
@@ -36,32 +46,32 @@ def exported(file_per_year, tmp_path_factory):
 
 def test_an_export_has_the_studys_own_scores_in_lm_evaluation_harness(exported, tmp_path):
     pytest.importorskip("lm_eval", reason="requirements/harness.txt is not installed")
+    results, task = exported / "results/mine", "mine_full_extractive"
     told = subprocess.check_output([*MAKE, "harness"], cwd=exported, text=True)
-    with (exported / "results/mine/tables/matrix.csv").open() as stream:
-        ours = {
-            (row["test_set"], row["metric"]): float(row["mean"])
-            for row in csv.DictReader(stream)
-            if (row["model"], row["year"], row["seeds"]) == ("lora", "all", "1")
-        }
-    for test_set in ("extractive", "cloze"):
-        assert (exported / f"results/mine/inspect/lora_seed-1_{test_set}.jsonl").exists()
-        task = f"mine_lora_{test_set}"
-        assert {task, f"{task}_likelihood"} <= {*told.split()}
-        given = f"pretrained={exported / MODEL},dtype=float32"
-        done = subprocess.run(
-            [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", given,
-             "--device", "cpu", "--include_path", exported / "results/mine/lm_eval",
-             "--tasks", f"{task},{task}_likelihood", "--output_path", tmp_path / test_set],
-            env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"},
-            capture_output=True, text=True, timeout=400,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        [path] = (tmp_path / test_set).rglob("results_*.json")
-        theirs = json.loads(path.read_text())["results"]
-        rouge, bits = ours[test_set, "rouge_l"], ours[test_set, "bits_per_byte"]
-        assert theirs[task]["rouge_l,none"] == pytest.approx(rouge, rel=1e-9)
-        found = theirs[f"{task}_likelihood"]["bits_per_byte,none"]
-        assert found == pytest.approx(bits, rel=1e-5)
+    assert {task, f"{task}_likelihood"} <= {*told.split()}
+    assert (results / "inspect/full_seed-1_extractive.jsonl").exists()
+    given = f"pretrained={exported / MODEL},dtype=float32"
+    done = subprocess.run(
+        [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", given, "--device", "cpu",
+         "--include_path", results / "lm_eval", "--tasks", f"{task},{task}_likelihood",
+         "--output_path", tmp_path],
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"},
+        capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    [path] = tmp_path.rglob("results_*.json")
+    theirs = json.loads(path.read_text())["results"]
+    ours = {
+        cell.metric: cell.mean
+        for cell in read_matrix(results / "tables/matrix.csv")
+        if (cell.model, cell.test_set, cell.year) == ("full", "extractive", "all")
+    }
+    answers = read_records(results / "answers/full/seed-1/extractive.jsonl", Answer)
+    assert {one.prompt for one in answers} == {"whole"}
+    assert theirs[task]["rouge_l,none"] == pytest.approx(ours["rouge_l"], rel=1e-9)
+    found = theirs[f"{task}_likelihood"]["bits_per_byte,none"]
+    assert found == pytest.approx(ours["bits_per_byte"], rel=1e-4)  # answers have rounded ones
+    assert ours["rouge_l"] > 0
 
 
 def answering(folder: Path, answers: dict[str, str], **environment: str) -> tuple[str, int]:
@@ -93,12 +103,12 @@ def test_make_publish_pushes_a_study_once_it_was_told_twice(exported, tmp_path):
         seen, code = answering(exported, asked | {"Type lab/mine to push it: ": "lab/other"}, **own)
         assert code and "Nothing was pushed" in seen and not hub.files
         seen, code = answering(exported, asked, **own)
-        assert code == 0 and "pushed lab/mine-lora-seed-1" in seen and TOKEN not in seen
+        assert code == 0 and "pushed lab/mine-full-seed-1" in seen and TOKEN not in seen
         commits = [*hub.commits]
         assert answering(exported, asked, **own)[1] == 0 and hub.commits == commits
-    assert {*hub.files} == {"lab/mine", "lab/mine-lora-seed-1"}
+    assert {*hub.files} == {"lab/mine", "lab/mine-full-seed-1"}
     weights = (exported / MODEL / "model.safetensors").read_bytes()
-    assert hub.files["lab/mine-lora-seed-1"]["model.safetensors"] == weights
+    assert hub.files["lab/mine-full-seed-1"]["model.safetensors"] == weights
     data = hub.files["lab/mine"]
     assert {"README.md", "eval.yaml", "report.html", "tables/matrix.csv"} <= {*data}
     assert {"cloze/test.parquet", "extractive/test.parquet"} <= {*data}

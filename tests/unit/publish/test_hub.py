@@ -138,15 +138,17 @@ def test_the_code_of_pushed_cards_runs_as_it_stands(finished, hub, monkeypatch, 
     monkeypatch.setenv("YES", "lab/talk")
     assert publish(layout_of("talk"), "lab", private=True, texts=False, ask=None)
     data, model = hub.files["lab/talk"], hub.files["lab/talk-full-seed-1"]
+    here = Path(layout_of("talk").root, "datasets/rules").absolute()
+    cards, said = (data["README.md"], data["rules/README.md"], model["README.md"]), []
     (tmp_path / "empty").mkdir()
-    said = []
-    for card in (data["README.md"], data["rules/README.md"], model["README.md"]):
-        ran = python(card_code(card), cwd=tmp_path / "empty")
+    own = (here / "README.md").read_bytes()
+    for card, folder in [*((one, tmp_path / "empty") for one in cards), (own, here)]:
+        ran = python(card_code(card), cwd=folder)
         told, problems = ran.communicate(timeout=300)
         assert ran.returncode == 0, problems
         said.append(told)
     assert said[0].startswith("6 What is cache 0? red")
-    assert all(f"{split}: Dataset" in said[1] for split in SPLITS)
+    assert all(f"{split}: Dataset" in one for split in SPLITS for one in (said[1], said[3]))
     assert b"| `rules` | test, train, validation |" in data["README.md"]
 
 

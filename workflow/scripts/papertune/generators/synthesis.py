@@ -19,7 +19,7 @@ from papertune.generators.checking import talks
 from papertune.generators.grounding import is_english
 from papertune.identity import fingerprint
 from papertune.models.modelcard import plain
-from papertune.models.usage import HERE, OR_ELSEWHERE
+from papertune.models.usage import OR_ELSEWHERE
 from papertune.pairfile import read_columns, write_pairs
 from papertune.records import Pair, Rejection, pair_id, read_records, to_line
 from papertune.study import versions
@@ -28,6 +28,7 @@ from papertune.study.splits import OTHER_SIDE, SplitOf
 
 log = logging.getLogger(__name__)
 
+IMPORTS, HERE = "import os\n\n", "os.getcwd()"  # to datasets "." has no name
 CARD = """---
 pretty_name: {quoted}
 task_categories:
@@ -56,9 +57,9 @@ model, revision, prompt (hash) and decoding that made the pair, which of several
 its marks, what decoration was cleaned of it, and the document's score where its source has one.
 
 ```python
-from datasets import load_dataset
+{imports}from datasets import load_dataset
 
-pairs = load_dataset({here!r}){or_elsewhere}
+pairs = load_dataset({here}){or_elsewhere}
 print(pairs)
 ```
 
@@ -296,6 +297,7 @@ def describe_dataset(
         rows="\n".join(rows),
         by="the year of the document" if by_year else "a hash of the document's id",
         apart=_apart(taken_out, rejected),
+        imports=IMPORTS,
         here=HERE,
         or_elsewhere=OR_ELSEWHERE,
         generator=json.dumps(generator, indent=2, ensure_ascii=False),

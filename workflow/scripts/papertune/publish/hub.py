@@ -20,6 +20,7 @@ import yaml
 
 from papertune.errors import PapertuneError, run_command
 from papertune.files import atomic_write, read_json
+from papertune.generators import synthesis
 from papertune.jobs.scratch import scratch
 from papertune.models.licences import UNKNOWN
 from papertune.models.modelfolder import link_or_copy, write_json
@@ -96,7 +97,8 @@ def _stage_data(layout: Layout, folder: Path, data: str, texts: bool) -> None:
         own = card.parent.name
         (folder / own).mkdir()
         words = card.read_text(encoding="utf-8")
-        words = words.replace(f"({HERE!r}){OR_ELSEWHERE}", f"({data!r}, {own!r})")
+        words = words.replace(f"({synthesis.HERE}){OR_ELSEWHERE}", f"({data!r}, {own!r})")
+        words = words.replace(f"```python\n{synthesis.IMPORTS}", "```python\n")
         (folder / own / "README.md").write_text(words, encoding="utf-8")
         files = []
         for path in sorted(card.parent.glob("*.parquet")):
