@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.conftest import new_files_study, row
+from end_to_end.conftest import new_files_study
 from hub_server import Hub
 from loopback import serving
-from papertune.demo.papers import papers
 from papertune.records import Answer, read_records
 from papertune.scores.matrix import read_matrix
 from snakemake_run import ROOT
@@ -20,7 +19,7 @@ from snakemake_run import ROOT
 pytestmark = pytest.mark.slow
 
 TOKEN = "hf_notasecretbutnobodysbusiness"
-MODEL = "results/mine/exports/lora/seed-1"
+MODEL = "results/mine/exports/full/seed-1"
 # of what is installed nothing is looked at anew
 MAKE = ["make", "-f", ROOT / "Makefile", "-o", ".venv/installed", "-o", ".venv/installed-harness"]
 MAKE += [f"BIN={Path(sys.executable).parent}", "EXPERIMENT=mine"]
@@ -29,18 +28,17 @@ ONLINE = dict.fromkeys(("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_O
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """The folder of a study whose base says something, as an adapter that learned little still does."""
+    """The folder of a finished study, its model exported."""
     study = new_files_study(tmp_path_factory.mktemp("exported"), one_file=False)
 
     def longer(values):
         pretrain = values["bases"]["small"]["pretrain"]
         pretrain["architecture"]["context"] = 512  # the harness cuts what is longer otherwise
-        pretrain["training"]["max_steps"] = 40
-        values["models"]["lora"]["training"]["learning_rate"] = 1e-5
+        pretrain["training"]["max_steps"] = values["training"]["max_steps"] = 40
+        values["models"]["full"] = values["models"].pop("lora") | {"method": "full"}
         values["metrics"] = ["token_f1", "rouge_l", "bits_per_byte"]
 
     study.change(longer)
-    study.write({year: [row(one) for one in papers(year, 12, 1)] for year in range(2019, 2023)})
     study.run("--", "all", "export")
     (study.folder / "workflow").symlink_to(ROOT / "workflow")
     return study.folder
@@ -48,10 +46,10 @@ def exported(tmp_path_factory):
 
 def test_an_export_has_the_studys_own_scores_in_lm_evaluation_harness(exported, tmp_path):
     pytest.importorskip("lm_eval", reason="requirements/harness.txt is not installed")
-    results, task = exported / "results/mine", "mine_lora_extractive"
+    results, task = exported / "results/mine", "mine_full_extractive"
     told = subprocess.check_output([*MAKE, "harness"], cwd=exported, text=True)
     assert {task, f"{task}_likelihood"} <= {*told.split()}
-    assert (results / "inspect/lora_seed-1_extractive.jsonl").exists()
+    assert (results / "inspect/full_seed-1_extractive.jsonl").exists()
     given = f"pretrained={exported / MODEL},dtype=float32"
     done = subprocess.run(
         [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", given, "--device", "cpu",
@@ -66,14 +64,13 @@ def test_an_export_has_the_studys_own_scores_in_lm_evaluation_harness(exported, 
     ours = {
         cell.metric: cell.mean
         for cell in read_matrix(results / "tables/matrix.csv")
-        if (cell.model, cell.test_set, cell.year) == ("lora", "extractive", "all")
+        if (cell.model, cell.test_set, cell.year) == ("full", "extractive", "all")
     }
-    answers = read_records(results / "answers/lora/seed-1/extractive.jsonl", Answer)
+    answers = read_records(results / "answers/full/seed-1/extractive.jsonl", Answer)
     assert {one.prompt for one in answers} == {"whole"}
     assert theirs[task]["rouge_l,none"] == pytest.approx(ours["rouge_l"], rel=1e-9)
     found = theirs[f"{task}_likelihood"]["bits_per_byte,none"]
     assert found == pytest.approx(ours["bits_per_byte"], rel=1e-4)  # answers have rounded ones
-    assert ours["rouge_l"] > 0
 
 
 def answering(folder: Path, answers: dict[str, str], **environment: str) -> tuple[str, int]:
@@ -105,12 +102,12 @@ def test_make_publish_pushes_a_study_once_it_was_told_twice(exported, tmp_path):
         seen, code = answering(exported, asked | {"Type lab/mine to push it: ": "lab/other"}, **own)
         assert code and "Nothing was pushed" in seen and not hub.files
         seen, code = answering(exported, asked, **own)
-        assert code == 0 and "pushed lab/mine-lora-seed-1" in seen and TOKEN not in seen
+        assert code == 0 and "pushed lab/mine-full-seed-1" in seen and TOKEN not in seen
         commits = [*hub.commits]
         assert answering(exported, asked, **own)[1] == 0 and hub.commits == commits
-    assert {*hub.files} == {"lab/mine", "lab/mine-lora-seed-1"}
+    assert {*hub.files} == {"lab/mine", "lab/mine-full-seed-1"}
     weights = (exported / MODEL / "model.safetensors").read_bytes()
-    assert hub.files["lab/mine-lora-seed-1"]["model.safetensors"] == weights
+    assert hub.files["lab/mine-full-seed-1"]["model.safetensors"] == weights
     data = hub.files["lab/mine"]
     assert {"README.md", "eval.yaml", "report.html", "tables/matrix.csv"} <= {*data}
     assert {"cloze/test.parquet", "extractive/test.parquet"} <= {*data}
