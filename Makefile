@@ -43,7 +43,7 @@ help: ## list the targets
 	$(PIP) -r requirements/torch.txt
 	@touch $@
 
-.venv/installed-test: .venv/installed-serve .venv/installed-tracking .venv/installed-chat requirements/test.lock
+.venv/installed-test: .venv/installed-serve .venv/installed-tracking .venv/installed-chat .venv/installed-harness requirements/test.lock
 	$(LOCKED) $(BUILT) -r requirements/test.lock
 	@touch $@
 
@@ -137,7 +137,7 @@ export: .venv/installed ## merge and card the models of EXPERIMENTS=... for use 
 	$(BIN)/snakemake export $(STUDY)
 
 .venv/installed-harness: .venv/installed requirements/harness.txt
-	$(PIP) --no-deps --require-hashes --no-build-isolation -r requirements/harness.txt
+	$(LOCKED) --no-build-isolation --no-binary sqlitedict,word2number -r requirements/harness.txt
 	@touch $@
 
 harness: .venv/installed-harness ## write the test sets of EXPERIMENT=... as tasks of lm-evaluation-harness, and scores for Inspect

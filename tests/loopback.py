@@ -101,7 +101,7 @@ class Handler(BaseHTTPRequestHandler):
         except OSError:  # the client hung up, as it should on a page too large
             self.close_connection = True
 
-    do_GET = do_HEAD = do_POST = do_OPTIONS = _answer
+    do_GET = do_HEAD = do_POST = do_PUT = do_OPTIONS = _answer
 
     def reply(self, status: int, headers: dict[str, str], body: Body) -> None:
         """Send a whole answer."""

@@ -1,11 +1,13 @@
 """What others wrote, as it may be shown."""
 
+import os
 import time
 
 import pytest
 
 from papertune.errors import CollectError, has_user, keys_in, one_line, shown, without_keys
 from papertune.records import Rejection
+from processes import python
 
 SHOWN = [
     ("Café 日本語 🎉 a\tb\nc", "Café 日本語 🎉 a\tb\nc"),
@@ -97,3 +99,18 @@ def test_it_takes_time_in_proportion(text):
     for function in (shown, one_line, has_user, keys_in, without_keys):
         function(text)
     assert time.process_time() - start < 5
+
+
+TALKS = """
+from papertune.errors import run_command
+run_command(lambda arguments: [print("line", n, flush={flush}) for n in range({lines})])
+"""
+
+
+@pytest.mark.parametrize(("lines", "flush"), [(100_000, False), (100_000, True), (1, False)])
+def test_a_command_ends_quietly_where_nobody_reads_on(lines, flush):
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = python(TALKS.format(lines=lines, flush=flush), stdout=writing)
+    os.close(writing)
+    assert process.communicate(timeout=60)[1] == "" and process.returncode == 1

@@ -1,4 +1,7 @@
-"""A model that was exported has the study's own numbers when lm-evaluation-harness scores it."""
+"""A conversation in a chat template has the study's own numbers in lm-evaluation-harness, too.
+
+The end-to-end tests hold this of an export and the scores of a whole study.
+"""
 
 import json
 import os
@@ -8,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chat_study import make_chat_study
+from chat_study import SETTINGS, make_chat_study
 from papertune.answering.generation import Sampling, answers
 from papertune.examples.forms import Form
 from papertune.metrics import metric_named
@@ -20,13 +23,18 @@ from papertune.study.here import layout_of
 from tiny_training import pairs
 
 TASK = "talk_full_rules"
+TEMPLATE = (
+    "{% for m in messages %}{% if m['role'] == 'user' %}<user>{{ m['content'] }}</user><model>"
+    "{% else %}{{ m['content'] }}</model>{% endif %}{% endfor %}"
+)
+CHATS = {"full": SETTINGS["models"]["full"] | {"examples": {"variant": "chat"}}}
 
 
 def scored(layout, folder):
     """Means of the study's own metrics over a test set, answered as the study answers."""
     model, tokenizer = load_model(folder), load_tokenizer(folder)
     study = layout.experiment
-    form = Form(tokenizer, "prompt", study.asked_template("rules", "full"))
+    form = Form(tokenizer, "chat", study.asked_template("rules", "full"))
     asked = list(read_pairs(Path(layout.test_set("rules"))))
     rows = [(pair.id, tokens) for pair, tokens in zip(asked, form.tokens(asked), strict=True)]
     told = answers(model, tokenizer, rows, Sampling(study.answering.max_new_tokens))
@@ -43,19 +51,24 @@ def scored(layout, folder):
 
 
 @pytest.mark.slow
-def test_the_harness_comes_to_the_same_numbers(tmp_path, monkeypatch):
+def test_the_harness_comes_to_the_same_numbers_of_a_conversation(tmp_path, monkeypatch):
     pytest.importorskip("lm_eval", reason="requirements/harness.txt is not installed")
-    make_chat_study(tmp_path)
+    make_chat_study(tmp_path, models=SETTINGS["models"] | CHATS)
     monkeypatch.chdir(tmp_path)
     layout = layout_of("talk")
     Path(layout.test_set("rules")).parent.mkdir(parents=True, exist_ok=True)
-    hard = pairs(24, 4, answer="img src of a red cache")
-    write_pairs(Path(layout.test_set("rules")), pairs(0, 8, answer="<img src=x> red") + hard)
+    folder = Path(layout.model("full", 1))
+    (folder / "chat_template.jinja").write_text(TEMPLATE)
+    before = [["What is cache 1?", "grey"], ["And cache 2?", "red as cache 3"]]
+    asked = pairs(0, 4, answer="<img src=x> red") + pairs(4, 4, answer="a red img", before=before)
+    write_pairs(Path(layout.test_set("rules")), asked)
     names = write_tasks(layout, tmp_path / "tasks")
     assert {TASK, f"{TASK}_likelihood", "talk_lora_rules"} <= {*names}
     assert str(tmp_path) not in "".join(p.read_text() for p in (tmp_path / "tasks").iterdir())
 
-    folder = Path(layout.model("full", 1))
+    questions = (tmp_path / "tasks" / f"{TASK}.jsonl").read_text().splitlines()
+    last = json.loads(questions[-1])["prompt"]
+    assert last.count("<user>") == 3 and "</user><model>red as cache 3</model><user>" in last
     given = f"pretrained={folder.absolute()},dtype=float32"
     out = tmp_path / "out"
     done = subprocess.run(

@@ -5,6 +5,7 @@ terminal would obey the control characters there, and an address may carry someb
 wrote is told, and kept of addresses, as it may be shown.
 """
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -102,13 +103,21 @@ class PapertuneError(Exception):
 
 
 def run_command(main: Callable[[list[str]], None]) -> None:
-    """Do what a command line asks for; what is wrong is told without a traceback, Ctrl-C ends it."""
+    """Do what a command line asks for; what is wrong is told without a traceback, Ctrl-C ends it.
+
+    So does a reader that has heard enough (``| head``).
+    """
     try:
         main(sys.argv[1:])
+        sys.stdout.flush()
     except PapertuneError as problem:
         sys.exit(str(problem))
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        # Python flushes what is left as it ends, and would complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 class BusyError(PapertuneError):

@@ -37,8 +37,14 @@ class Prompts:
 
     def __call__(self, prompts: Sequence[Prompt]) -> list[list[int]]:
         """Token ids of each prompt."""
-        pieces = [prompt.pieces(self.chatted if self.chat else None) for prompt in prompts]
-        return [[*self.start, *tokens] for tokens in self.encoder(pieces)]
+        return [[*self.start, *tokens] for tokens in self.encoder([*map(self._pieces, prompts)])]
+
+    def text(self, prompt: Prompt) -> str:
+        """A prompt as one text, as another program's tokenizer may be given it."""
+        return "".join(text for text, _ in self._pieces(prompt))
+
+    def _pieces(self, prompt: Prompt) -> list[tuple[str, bool]]:
+        return prompt.pieces(self.chatted if self.chat else None)
 
     def chatted(self, turns: tuple[Turn, ...]) -> str:
         """Turns in the chat template, with the beginning of the model's turn."""

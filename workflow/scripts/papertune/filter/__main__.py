@@ -6,7 +6,6 @@ Without questions, they are read from standard input, one per line. For each, a 
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterable
 
@@ -32,7 +31,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        run_command(main)
-    except BrokenPipeError:  # the reader of the output has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    run_command(main)

@@ -19,6 +19,7 @@ from papertune.generators.checking import talks
 from papertune.generators.grounding import is_english
 from papertune.identity import fingerprint
 from papertune.models.modelcard import plain
+from papertune.models.usage import OR_ELSEWHERE
 from papertune.pairfile import read_columns, write_pairs
 from papertune.records import Pair, Rejection, pair_id, read_records, to_line
 from papertune.study import versions
@@ -27,6 +28,7 @@ from papertune.study.splits import OTHER_SIDE, SplitOf
 
 log = logging.getLogger(__name__)
 
+IMPORTS, HERE = "import os\n\n", "os.getcwd()"  # to datasets "." has no name
 CARD = """---
 pretty_name: {quoted}
 task_categories:
@@ -55,9 +57,10 @@ model, revision, prompt (hash) and decoding that made the pair, which of several
 its marks, what decoration was cleaned of it, and the document's score where its source has one.
 
 ```python
-from datasets import load_dataset
+{imports}from datasets import load_dataset
 
-dataset = load_dataset("path/of/this/folder")
+pairs = load_dataset({here}){or_elsewhere}
+print(pairs)
 ```
 
 ## Generator
@@ -294,6 +297,9 @@ def describe_dataset(
         rows="\n".join(rows),
         by="the year of the document" if by_year else "a hash of the document's id",
         apart=_apart(taken_out, rejected),
+        imports=IMPORTS,
+        here=HERE,
+        or_elsewhere=OR_ELSEWHERE,
         generator=json.dumps(generator, indent=2, ensure_ascii=False),
     )
     with atomic_write(output) as stream:

@@ -14,6 +14,7 @@ from papertune.study.prompts import ANSWER_FIELDS, QUESTION
 from papertune.study.turns import as_text, turns_in
 
 HERE = "."  # the card is beside the weights
+OR_ELSEWHERE = "  # this folder, or the path of another"
 # arguments of chat templates when a model is asked, see papertune.examples
 CHATTED = 'enable_thinking=False, date_string="26 Jul 2024", tokenize=False'
 
@@ -64,7 +65,7 @@ def code(facts: Mapping[str, Any], folder: Path, base: Path | None, at: str = HE
         ]
     lines = [
         *imports, f"from transformers import {', '.join(classes)}", "",
-        f"folder = {at!r}" + ("  # this folder, or the path of another" * (at == HERE)),
+        f"folder = {at!r}" + OR_ELSEWHERE * (at == HERE),
         "tokenizer = AutoTokenizer.from_pretrained(folder)", *load, "",
         "values = {", *(f"    {key!r}: {text!r}," for key, text in facts["example"].items()), "}",
         *_prompt(facts["asked"]), "",

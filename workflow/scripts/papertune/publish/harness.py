@@ -1,7 +1,9 @@
 """Tasks for lm-evaluation-harness: the questions of a test set, asked as a model of the study is asked.
 
 Each test set makes two tasks, one whose answers are scored and one of how likely the reference answers
-are. Their numbers are the study's where no prompt was too long for the model and words are of ASCII.
+are. Prompts stand in them as the model reads them, in its chat template where it has one: the harness
+itself would give a chat one turn, today's date and a template's own defaults. Its numbers are the
+study's where no prompt was too long for the model and words are of ASCII.
 """
 
 import json
@@ -12,10 +14,13 @@ import yaml
 
 from papertune.chat.choices import Choices
 from papertune.errors import PapertuneError, run_command
+from papertune.examples.forms import Form
 from papertune.files import atomic_write
+from papertune.models.loading import load_tokenizer
 from papertune.owned import make_folder
 from papertune.pairfile import read_pairs
 from papertune.publish import scoring
+from papertune.publish.inspection import write_inspect
 from papertune.study.here import layout_of
 from papertune.study.layout import Layout
 from papertune.study.prompts import answer_prompt
@@ -28,40 +33,36 @@ def write_tasks(layout: Layout, folder: Path) -> list[str]:
         The names of the tasks; ``EXPERIMENT_MODEL_SET``, and ``..._likelihood``.
 
     Raises:
-        PapertuneError: no model is finished, or one is asked as a chat of several turns.
+        PapertuneError: no model is finished.
     """
     make_folder(folder)
     shutil.copyfile(scoring.__file__, folder / "scoring.py")
     names, study = [], layout.experiment
     most = study.answering.max_new_tokens
-    for model in Choices(layout).models:
-        chat = study.models[model].examples.asked == "chat"
+    for model, seeds in Choices(layout).models.items():
+        tokenizer = load_tokenizer(layout.model(model, seeds[0]))
         for test_set in study.usual_sets:
             name = f"{layout.name}_{model}_{test_set}".replace("/", "_")
-            pairs = Path(layout.test_set(test_set))
-            _write_questions(folder / f"{name}.jsonl", pairs, study.asked_template(test_set, model))
+            template = study.asked_template(test_set, model)
+            form = Form(tokenizer, study.models[model].examples.asked, template)
+            _write_questions(folder / f"{name}.jsonl", Path(layout.test_set(test_set)), form)
             for task, own in _tasks(name, most).items():
                 text = yaml.safe_dump(own, sort_keys=False)
                 # a tag of the harness's own, which no string of ours can hold
                 for function in ("questions", "answered", "likely"):
                     text = text.replace(f"function {function}\n", f"!function scoring.{function}\n")
                 with atomic_write(folder / f"{task}.yaml") as stream:
-                    stream.write("# with --apply_chat_template\n" * chat + text)
+                    stream.write(text)
                 names.append(task)
     return names
 
 
-def _write_questions(path: Path, pairs: Path, template: str) -> None:
+def _write_questions(path: Path, pairs: Path, form: Form) -> None:
     with atomic_write(path) as stream:
         for pair in read_pairs(pairs):
-            prompt = answer_prompt(template, pair)
-            if len(prompt.turns) > 1:
-                what = "a prompt of several turns, which a task of lm-evaluation-harness has not"
-                raise PapertuneError(what, where=str(pairs), hint="take a prompt of one turn")
-            text = str(prompt)
-            lead = "" if text[-1:].isspace() else " "
-            asked = {"id": pair.id, "prompt": text, "reference": pair.answer}
-            stream.write(json.dumps(asked | {"completion": lead + pair.answer}) + "\n")
+            prompt = form.prompts.text(answer_prompt(form.template, pair))
+            asked = {"id": pair.id, "prompt": prompt, "reference": pair.answer}
+            stream.write(json.dumps(asked | {"completion": form.completion(pair)}) + "\n")
 
 
 def _tasks(name: str, most: int) -> dict[str, dict[str, object]]:
@@ -90,7 +91,7 @@ def _tasks(name: str, most: int) -> dict[str, dict[str, object]]:
 
 
 def main(arguments: list[str]) -> None:
-    """Write the tasks of an experiment, and say how they are run."""
+    """Write the tasks of an experiment and its scores for Inspect, and say where and how they are run."""
     if len(arguments) != 1:
         raise PapertuneError("which experiment?", where="make harness", hint="EXPERIMENT=demo")
     layout = layout_of(arguments[0])
@@ -100,6 +101,8 @@ def main(arguments: list[str]) -> None:
     print(
         f"\nlm_eval --model hf --model_args pretrained=FOLDER --include_path {folder} --tasks NAME"
     )
+    scored = Path(layout.root, "inspect")
+    print(f"\n{len(write_inspect(layout, scored))} files of scores for Inspect: {scored}")
 
 
 if __name__ == "__main__":

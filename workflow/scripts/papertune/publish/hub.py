@@ -1,8 +1,8 @@
 """What of a study goes to the Hugging Face Hub, once it was asked for twice: data, models, report.
 
 The report lies beside the pairs that it is about: who sees the one sees the other. Texts of documents
-belong to their authors, and go only where that is asked for. A token is what ``hf auth login`` keeps,
-or ``HF_TOKEN``; nothing here reads or shows it.
+belong to their authors, and go, with the pairs and in the report, only where that is asked for. A token
+is what ``hf auth login`` keeps, or ``HF_TOKEN``; nothing here reads or shows it.
 """
 
 import argparse
@@ -19,15 +19,42 @@ from typing import Any
 import yaml
 
 from papertune.errors import PapertuneError, run_command
-from papertune.files import read_json
+from papertune.files import atomic_write, read_json
+from papertune.generators import synthesis
 from papertune.jobs.scratch import scratch
 from papertune.models.licences import UNKNOWN
 from papertune.models.modelfolder import link_or_copy, write_json
+from papertune.models.usage import HERE, OR_ELSEWHERE
 from papertune.pairfile import read_pairs, write_pairs
+from papertune.report.parts import EXPLORER
+from papertune.report.texts import without_texts
 from papertune.study.here import layout_of
 from papertune.study.layout import Layout
 
 EVALUATIONS = ".eval_results"
+CARD = """\
+# Question–answer pairs of a study
+
+Made by Papertune. Each folder has the pairs of one writer, and a card that says who that is:
+
+| folder | splits |
+| --- | --- |
+{rows}
+
+```python
+from datasets import load_dataset
+
+pairs = load_dataset({data!r}, {first!r}, split={split!r})
+print(len(pairs), pairs[0]["question"], pairs[0]["answer"])
+```
+
+`report.html` is what the study found, to be opened from disk (with `explorer/` beside it, where there is
+one); `tables/` has its numbers.
+{left}What the pairs are about belongs to the authors of the documents.
+"""
+LEFT = """\
+The texts of the documents stay out: of the pairs (their `context` is empty) and of the report.
+"""
 
 
 def stage(layout: Layout, to: str, folder: Path, *, texts: bool) -> dict[str, tuple[str, Path]]:
@@ -52,22 +79,26 @@ def stage(layout: Layout, to: str, folder: Path, *, texts: bool) -> dict[str, tu
     name = layout.name.replace("/", "-")
     data = f"{to}/{name}"
     staged = {data: ("dataset", folder / "data")}
-    _stage_data(layout, folder / "data", report, texts)
+    _stage_data(layout, folder / "data", data, texts)
+    _stage_report(report, folder / "data", texts)
+    scored: dict[str, str] = {}
     for export in exports:
         own = "-".join([name, *export.parts[-2:]])
         staged[f"{to}/{own}"] = ("model", folder / own)
-        _stage_model(export, folder / own, f"{to}/{own}", data, texts)
+        scored |= _stage_model(export, folder / own, f"{to}/{own}", data, texts)
+    _stage_benchmark(layout, folder / "data", scored)
     return staged
 
 
-def _stage_data(layout: Layout, folder: Path, report: Path, texts: bool) -> None:
+def _stage_data(layout: Layout, folder: Path, data: str, texts: bool) -> None:
     folder.mkdir()
-    configs = []
+    configs: list[dict[str, Any]] = []
     for card in filter(Path.exists, map(Path, layout.cards())):
         own = card.parent.name
         (folder / own).mkdir()
-        # its front matter is of a repository of its own
         words = card.read_text(encoding="utf-8")
+        words = words.replace(f"({synthesis.HERE}){OR_ELSEWHERE}", f"({data!r}, {own!r})")
+        words = words.replace(f"```python\n{synthesis.IMPORTS}", "```python\n")
         (folder / own / "README.md").write_text(words, encoding="utf-8")
         files = []
         for path in sorted(card.parent.glob("*.parquet")):
@@ -78,23 +109,46 @@ def _stage_data(layout: Layout, folder: Path, report: Path, texts: bool) -> None
                 write_pairs(folder / own / path.name, without)
             files.append({"split": path.stem, "path": f"{own}/{path.name}"})
         configs.append({"config_name": own, "data_files": files})
-    if texts:  # it quotes what was read
-        link_or_copy(report, folder / "report.html")
-    shutil.copytree(report.parent / "tables", folder / "tables", copy_function=shutil.copyfile)
     front = {"configs": configs, "tags": ["papertune", "question-answering"], "license": UNKNOWN}
-    left = (
-        "" if texts else " The texts of the documents, and the report, which quotes them, stay out."
-    )
-    body = (
-        f"# Question–answer pairs of a study\n\nMade by Papertune. Each folder has a card that says "
-        f"who wrote its pairs.{left} What the pairs are about belongs to the authors of the documents.\n"
+    splits = {one["config_name"]: [f["split"] for f in one["data_files"]] for one in configs}
+    body = CARD.format(
+        rows="\n".join(f"| `{own}` | {', '.join(some)} |" for own, some in splits.items()),
+        data=data,
+        first=next(iter(splits)),
+        split=next(iter(splits.values()))[0],
+        left="" if texts else LEFT,
     )
     (folder / "README.md").write_text(
         f"---\n{yaml.safe_dump(front)}---\n\n{body}", encoding="utf-8"
     )
 
 
-def _stage_model(export: Path, folder: Path, name: str, data: str, texts: bool) -> None:
+def _stage_report(report: Path, folder: Path, texts: bool) -> None:
+    shutil.copytree(report.parent / "tables", folder / "tables", copy_function=shutil.copyfile)
+    for path in [report, *sorted((report.parent / EXPLORER).glob("*.js"))]:
+        to = folder / path.relative_to(report.parent)
+        to.parent.mkdir(exist_ok=True)
+        said = path.read_text(encoding="utf-8")
+        to.write_text(said if texts else without_texts(said), encoding="utf-8")
+
+
+def _stage_benchmark(layout: Layout, folder: Path, scored: dict[str, str]) -> None:
+    """``eval.yaml``, which tells the Hub which questions a score in ``.eval_results/`` is of.
+
+    It names no evaluation framework: the Hub has a list of those, and this study's is none of it.
+    """
+    study = layout.experiment
+    tasks = [
+        {"id": task, "config": study.sets[name].generator, "split": study.sets[name].split}
+        for task, name in scored.items()
+    ]
+    about = {"name": study.title or layout.name, "description": study.question or layout.name}
+    with atomic_write(folder / "eval.yaml") as stream:
+        yaml.safe_dump(about | {"tasks": tasks}, stream, sort_keys=False, allow_unicode=True)
+
+
+def _stage_model(export: Path, folder: Path, name: str, data: str, texts: bool) -> dict[str, str]:
+    """Returns what is scored: the name of each task → its test set."""
     from huggingface_hub import EvalResultEntry, ModelCard, constants, eval_result_entries_to_yaml
 
     folder.mkdir()
@@ -103,8 +157,8 @@ def _stage_model(export: Path, folder: Path, name: str, data: str, texts: bool) 
             link_or_copy(path, folder / path.name)
     card = (export / "README.md").read_text(encoding="utf-8")
     facts = read_json(export / "training.json")
-    used = "folder = '.'  # this folder, or the path of another"
-    card = card.replace(used, f"folder = {name!r}").replace("Run in this folder:\n\n", "")
+    card = card.replace(f"folder = {HERE!r}{OR_ELSEWHERE}", f"folder = {name!r}")
+    card = card.replace("Run in this folder:\n\n", "")
     example = facts.get("example")
     if example and not texts:
         card = card.replace(f"'context': {example['context']!r},", "'context': '',")
@@ -114,18 +168,20 @@ def _stage_model(export: Path, folder: Path, name: str, data: str, texts: bool) 
     (folder / "README.md").write_text(card, encoding="utf-8")
     results = ModelCard.load(export / "README.md").data.eval_results or []
     when = datetime.fromtimestamp((export / "README.md").stat().st_mtime, UTC)
+    sets = [one.dataset_name.rpartition(" ")[2] for one in results]
     entries = [
         EvalResultEntry(
-            dataset_id=data, task_id=f"{one.dataset_name.rpartition(' ')[2]}_{one.metric_type}",
+            dataset_id=data, task_id=f"{test_set}_{one.metric_type}",
             value=one.metric_value, date=f"{when:%Y-%m-%dT%H:%M:%SZ}",
             source_url=f"{constants.ENDPOINT}/datasets/{data}", source_name="Papertune",
         )
-        for one in results
+        for test_set, one in zip(sets, results, strict=True)
     ]  # fmt: skip
     if entries:
         (folder / EVALUATIONS).mkdir()
         said = yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False)
         (folder / EVALUATIONS / "papertune.yaml").write_text(said, encoding="utf-8")
+    return {one.task_id: test_set for one, test_set in zip(entries, sets, strict=True)}
 
 
 def summary(staged: dict[str, tuple[str, Path]], *, private: bool, texts: bool) -> str:
@@ -145,7 +201,10 @@ def summary(staged: dict[str, tuple[str, Path]], *, private: bool, texts: bool) 
     if texts:
         lines.append("  WITH the texts of documents: do their authors' licences let you?")
     else:
-        lines.append("  without texts of documents, but questions and answers may quote them")
+        lines.append(
+            "  without texts of documents, which are their authors': pairs and report leave them out "
+            "(WITH_TEXTS=1 takes them along), but questions and answers may quote them"
+        )
     return "\n".join(lines)
 
 

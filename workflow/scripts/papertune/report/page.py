@@ -23,6 +23,7 @@ from papertune.report.made import shown_settings, told, write_made
 from papertune.report.numbers import gain_of, level, number, p_text, unread_note
 from papertune.report.parts import (
     BESIDE_POLICY,
+    EXPLORER,
     PARTS,
     content_policy,
     embed_json,
@@ -55,7 +56,6 @@ from papertune.study.layout import Layout
 
 STYLES = ("style.css", "explorer.css")
 SCRIPTS = ("ratings.js", "answers.js", "explorer.js", "tables.js")
-EXPLORER = "explorer"  # the folder beside the page for answers that exceed its budget
 
 FIGURES = {
     "matrix": "Score of every model on every test set: a dot for the mean, a line for its interval. If "

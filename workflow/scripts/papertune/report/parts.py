@@ -10,6 +10,7 @@ from typing import Any
 from papertune.report.table import forms
 
 PARTS = Path(__file__).parent / "page_parts"
+EXPLORER = "explorer"  # the folder beside the report, of answers that are too many for it
 PLAIN = ("style.css", "tables.js")  # style and script of pages without an explorer
 
 

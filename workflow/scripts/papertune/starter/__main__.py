@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from papertune.collect.web.session import contact_of
-from papertune.errors import PapertuneError
+from papertune.errors import PapertuneError, run_command
 from papertune.starter import choices, years
 from papertune.starter.asking import Asking
 from papertune.starter.file import text_of, there_is, without_defaults, write
@@ -256,10 +256,12 @@ def _say_next(path: Path, place: str, packaged: bool, asked: bool) -> None:
     print("Next:", *(f"  {command.ljust(width)}  {why}" for command, why in steps), sep="\n")
 
 
-if __name__ == "__main__":
+def _ended(arguments: list[str]) -> None:
     try:
-        main(sys.argv[1:])
-    except PapertuneError as problem:
-        sys.exit(str(problem))
+        main(arguments)
     except (EOFError, KeyboardInterrupt):
         sys.exit("\nNothing was written.")
+
+
+if __name__ == "__main__":
+    run_command(_ended)

@@ -9,7 +9,6 @@ import re
 import shutil
 import textwrap
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -162,5 +161,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    with suppress(BrokenPipeError):
-        run_command(main)
+    run_command(main)

@@ -1,0 +1,113 @@
+"""What a finished study gives to others: its models' numbers in another program, and on the Hub."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from end_to_end.conftest import new_files_study
+from hub_server import Hub
+from loopback import serving
+from papertune.records import Answer, read_records
+from papertune.scores.matrix import read_matrix
+from snakemake_run import ROOT
+
+pytestmark = pytest.mark.slow
+
+TOKEN = "hf_notasecretbutnobodysbusiness"
+MODEL = "results/mine/exports/full/seed-1"
+# of what is installed nothing is looked at anew
+MAKE = ["make", "-f", ROOT / "Makefile", "-o", ".venv/installed", "-o", ".venv/installed-harness"]
+MAKE += [f"BIN={Path(sys.executable).parent}", "EXPERIMENT=mine"]
+ONLINE = dict.fromkeys(("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"), "0")
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """The folder of a finished study, its model exported."""
+    study = new_files_study(tmp_path_factory.mktemp("exported"), one_file=False)
+
+    def longer(values):
+        pretrain = values["bases"]["small"]["pretrain"]
+        pretrain["architecture"]["context"] = 512  # the harness cuts what is longer otherwise
+        pretrain["training"]["max_steps"] = values["training"]["max_steps"] = 40
+        values["models"]["full"] = values["models"].pop("lora") | {"method": "full"}
+        values["metrics"] = ["token_f1", "rouge_l", "bits_per_byte"]
+
+    study.change(longer)
+    study.run("--", "all", "export")
+    (study.folder / "workflow").symlink_to(ROOT / "workflow")
+    return study.folder
+
+
+def test_an_export_has_the_studys_own_scores_in_lm_evaluation_harness(exported, tmp_path):
+    pytest.importorskip("lm_eval", reason="requirements/harness.txt is not installed")
+    results, task = exported / "results/mine", "mine_full_extractive"
+    told = subprocess.check_output([*MAKE, "harness"], cwd=exported, text=True)
+    assert {task, f"{task}_likelihood"} <= {*told.split()}
+    assert (results / "inspect/full_seed-1_extractive.jsonl").exists()
+    given = f"pretrained={exported / MODEL},dtype=float32"
+    done = subprocess.run(
+        [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", given, "--device", "cpu",
+         "--include_path", results / "lm_eval", "--tasks", f"{task},{task}_likelihood",
+         "--output_path", tmp_path],
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"},
+        capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    [path] = tmp_path.rglob("results_*.json")
+    theirs = json.loads(path.read_text())["results"]
+    ours = {
+        cell.metric: cell.mean
+        for cell in read_matrix(results / "tables/matrix.csv")
+        if (cell.model, cell.test_set, cell.year) == ("full", "extractive", "all")
+    }
+    answers = read_records(results / "answers/full/seed-1/extractive.jsonl", Answer)
+    assert {one.prompt for one in answers} == {"whole"}
+    assert theirs[task]["rouge_l,none"] == pytest.approx(ours["rouge_l"], rel=1e-9)
+    found = theirs[f"{task}_likelihood"]["bits_per_byte,none"]
+    assert found == pytest.approx(ours["bits_per_byte"], rel=1e-4)  # answers have rounded ones
+
+
+def answering(folder: Path, answers: dict[str, str], **environment: str) -> tuple[str, int]:
+    """What a person sees of ``make publish`` who gives these answers to questions that end so."""
+    own, end = pty.openpty()
+    process = subprocess.Popen(
+        [*MAKE, "publish", "TO=lab"], cwd=folder, env=os.environ | environment,
+        stdin=end, stdout=end, stderr=end, start_new_session=True,
+    )  # fmt: skip
+    os.close(end)
+    seen, left = "", [*answers.items()]
+    while True:
+        try:
+            seen += os.read(own, 4096).decode()
+        except OSError:  # it has ended
+            break
+        if left and seen.endswith(left[0][0]):
+            os.write(own, f"{left.pop(0)[1]}\n".encode())
+    os.close(own)
+    return seen, process.wait(timeout=60)
+
+
+def test_make_publish_pushes_a_study_once_it_was_told_twice(exported, tmp_path):
+    hub, asked = Hub(TOKEN), {"Push this? [y/N] ": "y", "Type lab/mine to push it: ": "lab/mine"}
+    with serving(hub) as site:
+        hub.site = site
+        own = ONLINE | {"HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
+        own |= {"HF_ENDPOINT": site.url(), "HF_TOKEN": TOKEN}
+        seen, code = answering(exported, asked | {"Type lab/mine to push it: ": "lab/other"}, **own)
+        assert code and "Nothing was pushed" in seen and not hub.files
+        seen, code = answering(exported, asked, **own)
+        assert code == 0 and "pushed lab/mine-full-seed-1" in seen and TOKEN not in seen
+        commits = [*hub.commits]
+        assert answering(exported, asked, **own)[1] == 0 and hub.commits == commits
+    assert {*hub.files} == {"lab/mine", "lab/mine-full-seed-1"}
+    weights = (exported / MODEL / "model.safetensors").read_bytes()
+    assert hub.files["lab/mine-full-seed-1"]["model.safetensors"] == weights
+    data = hub.files["lab/mine"]
+    assert {"README.md", "eval.yaml", "report.html", "tables/matrix.csv"} <= {*data}
+    assert {"cloze/test.parquet", "extractive/test.parquet"} <= {*data}

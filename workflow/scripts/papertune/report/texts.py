@@ -1,0 +1,27 @@
+"""A finished report without the texts of documents, which belong to their authors: for who publishes it.
+
+Titles and addresses stay, and so do questions and answers, which may quote a text.
+"""
+
+import json
+import re
+
+from papertune.report.parts import embed_json
+
+# where answers begin, in the page and in a file of the folder beside it; and a probe's own text
+_PIECE = re.compile(r'<script type="application/json" id="answers-\d++">|\ApapertuneAnswers\(\d++,')
+_PROBED = re.compile(
+    r"<details><summary>The text it was asked about</summary><p>[^<]*+</p></details>"
+)
+
+
+def without_texts(page: str) -> str:
+    """``report.html``, or a file of ``explorer/``, without what its documents say."""
+    page = _PROBED.sub("", page)
+    kept, end, decode = [], 0, json.JSONDecoder().raw_decode
+    for found in _PIECE.finditer(page):
+        piece, after = decode(page, found.end())
+        piece["documents"] = [[title, url, ""] for title, url, _ in piece["documents"]]
+        kept += [page[end : found.end()], embed_json(piece)]
+        end = after
+    return "".join([*kept, page[end:]])
