@@ -1,5 +1,5 @@
-"""Every page at three widths, light and dark: axe finds nothing, nothing is wider than its window, and what
-is printed is all that a reader filtered.
+"""Every page at three widths, light and dark: axe finds nothing, nothing is wider than its window, captions
+are seen whole, and what is printed is all that a reader filtered.
 """
 
 from importlib.resources import files
@@ -35,6 +35,14 @@ CONTRAST = """() => {
     return (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
   });
 }"""
+# where the text of each caption begins and ends, with its table scrolled
+CAPTIONS = """(aside) => [...document.querySelectorAll("caption:not(.hidden)")].map((caption) => {
+  caption.closest(".scroll").scrollLeft = aside;
+  const range = document.createRange();
+  range.selectNodeContents(caption);
+  const { left, right } = range.getBoundingClientRect();
+  return { left, right, text: caption.textContent };
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +72,9 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_its_window(pages, browser, 
         found = page.evaluate(RUN)["violations"]
         assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], width
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for aside in (0, 9999):  # captions of tables that are scrolled to their end as well
+            ends = page.evaluate(CAPTIONS, aside)
+            assert [one for one in ends if one["left"] < 0 or one["right"] > width] == []
     page.context.close()
 
 

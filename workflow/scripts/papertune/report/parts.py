@@ -4,13 +4,16 @@ import base64
 import hashlib
 import json
 import re
+import zlib
 from pathlib import Path
 from typing import Any
 
-from papertune.report.table import forms
+from papertune.report.numbers import unbroken
+from papertune.report.table import Table, forms
 
 PARTS = Path(__file__).parent / "page_parts"
 PLAIN = ("style.css", "tables.js")  # style and script of pages without an explorer
+TALL = 60  # rows of a table that is scrolled by itself
 
 
 def environment() -> Any:
@@ -20,8 +23,15 @@ def environment() -> Any:
     how: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined}
     how |= {"loader": FileSystemLoader(PARTS), "trim_blocks": True, "lstrip_blocks": True}
     made = Environment(**how)
-    made.globals["forms"] = forms
+    made.globals |= {"packed": packed, "tall": TALL}
+    made.filters["unbroken"] = unbroken
     return made
+
+
+def packed(table: Table, name: str) -> str:
+    """What a table is copied as, by ending: JSON that is deflated, in base64."""
+    text = json.dumps(forms(table, name), ensure_ascii=False)
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
 # With this policy beside the first, what the page's own script loads is a file beside the page.
