@@ -86,6 +86,13 @@ def test_marks_of_models_stand_out_from_their_ground(pages, browser, scheme):
     page.context.close()
 
 
+def cut_off(sheet):
+    """Whether text stands beyond a sheet's edge, or so near to it that no printer prints it."""
+    text = sheet.get_textpage()
+    ends = [text.get_rect(place)[2] for place in range(text.count_rects())]
+    return max(ends, default=0) > sheet.get_width() - 20
+
+
 def test_what_is_printed_is_all_that_was_filtered_and_the_settings(pages, browser, tmp_path):
     page = browser.new_page()
     page.goto(pages["report"].as_uri())
@@ -99,6 +106,7 @@ def test_what_is_printed_is_all_that_was_filtered_and_the_settings(pages, browse
     page.pdf(path=tmp_path / "report.pdf", format="A4")
     with pypdfium2.PdfDocument(tmp_path / "report.pdf") as document:
         text = " ".join(sheet.get_textpage().get_text_bounded() for sheet in document)
+        assert [number for number, sheet in enumerate(document, 1) if cut_off(sheet)] == []
     text = " ".join(text.split())
     assert text.count("Reference answer") - elsewhere == min(count, 500)
     assert "splits:" in text and "Copy as" not in text and "Print all" not in text

@@ -190,7 +190,7 @@ def _facts(experiment: Experiment, rows: list[Count], cells: list[Cell]) -> list
     tested = [c for c in cells if c.year == ALL_YEARS and c.metric == experiment.comparison.metric]
     asked = sum({c.test_set: c.questions for c in tested}.values())
     all_years, test_years = (
-        f", {years[0]}–{years[-1]}" if years else ""
+        f", {years[0]}–\u2060{years[-1]}" if years else ""  # no line ends in it
         for years in (experiment.years, experiment.years_of("test"))
     )
     return [
