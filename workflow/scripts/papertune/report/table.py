@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
+from textwrap import wrap
 
 from papertune.files import atomic_write, read_json
 from papertune.models.modelcard import plain
@@ -113,11 +114,12 @@ def to_markdown(table: Table) -> str:
 
 
 def to_text(table: Table) -> str:
-    """Padded columns for a terminal, the title above."""
+    """Padded columns for a terminal; the title above is broken into lines as wide as these."""
     widths = [max(map(len, column)) for column in zip(*table.lines, strict=True)]
     head, *rows = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in table.lines
     )
     rule = "  ".join("-" * width for width in widths)
-    return "\n".join([table.title, "", head, rule, *rows]) + "\n"
+    title = wrap(table.title, max(60, len(rule)))
+    return "\n".join([*title, "", head, rule, *rows]) + "\n"
