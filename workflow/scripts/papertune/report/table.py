@@ -32,6 +32,12 @@ class Table:
         """Headings and rows; no cell has a line break."""
         return [[" ".join(cell.split()) for cell in row] for row in (self.columns, *self.rows)]
 
+    def telling(self) -> "Table":
+        """The table without columns of numbers that say nothing."""
+        said = [i < self.left or any(r[i] for r in self.rows) for i in range(len(self.columns))]
+        kept = [[*compress(row, said)] for row in self.rows]
+        return replace(self, columns=[*compress(self.columns, said)], rows=kept)
+
 
 def write_table(path: str | Path, table: Table) -> None:
     """Write ``path`` with the endings .csv, .md and .tex; and .json, which :func:`read_table` reads."""
@@ -47,10 +53,7 @@ def read_table(path: str | Path) -> Table:
     """The table whose .json lies at ``path``, but for columns of numbers that say nothing."""
     found = read_json(path)
     rows = [[c if isinstance(c, str) else Shown(*c) for c in row] for row in found["rows"]]
-    table = Table(found["title"], found["columns"], rows, found["left"])
-    said = [i < table.left or any(row[i] for row in rows) for i in range(len(table.columns))]
-    kept = [[*compress(row, said)] for row in rows]
-    return replace(table, columns=[*compress(table.columns, said)], rows=kept)
+    return Table(found["title"], found["columns"], rows, found["left"]).telling()
 
 
 def forms(table: Table, name: str) -> dict[str, str]:

@@ -26,4 +26,4 @@ SCORE = 3  # the measuring of answers, also of those that choose a checkpoint
 COMPARE = 2
 FILTER = 1  # what the filter reads of a question, and how it is learned
 EXPORT = 1
-REPORT = 2
+REPORT = 3
