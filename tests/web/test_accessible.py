@@ -1,5 +1,5 @@
-"""Every page at three widths, light and dark: axe finds nothing, nothing is wider than its window, and what
-is printed is all that a reader filtered.
+"""Every page at three widths, light and dark: axe finds nothing, nothing is wider than its window, captions
+are seen whole, and what is printed is all that a reader filtered.
 """
 
 from importlib.resources import files
@@ -35,6 +35,14 @@ CONTRAST = """() => {
     return (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
   });
 }"""
+# where the text of each caption begins and ends, with its table scrolled
+CAPTIONS = """(aside) => [...document.querySelectorAll("caption:not(.hidden)")].map((caption) => {
+  caption.closest(".scroll").scrollLeft = aside;
+  const range = document.createRange();
+  range.selectNodeContents(caption);
+  const { left, right } = range.getBoundingClientRect();
+  return { left, right, text: caption.textContent };
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +72,9 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_its_window(pages, browser, 
         found = page.evaluate(RUN)["violations"]
         assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], width
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for aside in (0, 9999):  # captions of tables that are scrolled to their end as well
+            ends = page.evaluate(CAPTIONS, aside)
+            assert [one for one in ends if one["left"] < 0 or one["right"] > width] == []
     page.context.close()
 
 
@@ -73,6 +84,13 @@ def test_marks_of_models_stand_out_from_their_ground(pages, browser, scheme):
     contrasts = page.evaluate(CONTRAST)
     assert len(contrasts) >= 30 and min(contrasts) >= 3
     page.context.close()
+
+
+def cut_off(sheet):
+    """Whether text stands beyond a sheet's edge, or so near to it that no printer prints it."""
+    text = sheet.get_textpage()
+    ends = [text.get_rect(place)[2] for place in range(text.count_rects())]
+    return max(ends, default=0) > sheet.get_width() - 20
 
 
 def test_what_is_printed_is_all_that_was_filtered_and_the_settings(pages, browser, tmp_path):
@@ -88,6 +106,7 @@ def test_what_is_printed_is_all_that_was_filtered_and_the_settings(pages, browse
     page.pdf(path=tmp_path / "report.pdf", format="A4")
     with pypdfium2.PdfDocument(tmp_path / "report.pdf") as document:
         text = " ".join(sheet.get_textpage().get_text_bounded() for sheet in document)
+        assert [number for number, sheet in enumerate(document, 1) if cut_off(sheet)] == []
     text = " ".join(text.split())
     assert text.count("Reference answer") - elsewhere == min(count, 500)
     assert "splits:" in text and "Copy as" not in text and "Print all" not in text

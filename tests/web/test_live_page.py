@@ -52,6 +52,8 @@ def test_losses_are_drawn_for_who_has_the_address_and_nobody_else(told, browser)
             page.goto(address)
             page.get_by_text("full/seed-1").first.wait_for()
             page.locator(".vega-embed canvas, .vega-embed svg").first.wait_for()
+            sizes = page.locator("img").evaluate_all("every => every.map(one => one.naturalWidth)")
+            assert sizes and all(sizes), "every picture is there"
             own = re.match(r"http://[^/]+/", address)[0]
             assert asked and all(url.startswith((own, "data:", "blob:")) for url in asked)
         finally:

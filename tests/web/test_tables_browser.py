@@ -159,11 +159,18 @@ def test_a_table_is_copied_in_the_order_in_which_it_is_shown(page):
     place = grid(page, LABEL)
     heading(place, 3).locator("button").click()
     bar = page.locator(f".scroll[aria-label='{LABEL}'] + .copies")
-    for kind in ("Markdown", "CSV"):
+    shown, copied = column(place, 3), {}
+    for kind in ("Markdown", "CSV", "LaTeX"):
         bar.get_by_role("button", name=f"Copy as {kind}").click()
         bar.get_by_text(f"{kind} copied").wait_for()
-    means = [float(row["Mean"]) for row in csv.DictReader(io.StringIO(page.evaluate("copied")))]
+        copied[kind] = page.evaluate("window.copied")
+    means = [float(row["Mean"]) for row in csv.DictReader(io.StringIO(copied["CSV"]))]
     assert means == sorted(means) and len(means) > 10
+    for kind, between in (("Markdown", " | "), ("LaTeX", " & ")):
+        rows = [line.split(between) for line in copied[kind].splitlines() if between in line]
+        found = [row[3].replace("\\", "").removesuffix(" tabularnewline") for row in rows]
+        means = [text for text in found if text not in ("Mean", "---:")]
+        assert means[: len(shown)] == shown, kind
 
 
 def test_on_paper_there_is_nothing_to_press(page):

@@ -194,7 +194,8 @@ def test_figures_are_the_same_again_and_say_what_they_show(tmp_path):
         ElementTree.fromstring(text)
         assert "dc:date" not in text
     assert all(of.startswith(b"%PDF") for name, of in first.items() if name.endswith("pdf"))
-    assert "Full fine-tuning &lt;b&gt;&amp;$x_1" in svg["matrix"]
+    assert "Cloze rules &lt;b&gt;&amp;$x_1" in svg["matrix"]
+    assert "Full fine-tuning …&amp;$x_1 &amp; $\\frac" in svg["matrix"]
     assert "test years" in svg["documents"]
     # a model has one colour in every figure
     assert colour(study.experiment, "lora") == COLOURS[2]

@@ -32,8 +32,11 @@ def application(folder: Path, token: str) -> Any:
         from starlette.applications import Starlette
         from starlette.routing import Mount
         from trackio.server import build_starlette_app_only
+        from trackio.utils import get_logo_urls
     except ImportError:
         raise PapertuneError("trackio is not installed", hint="run: make tracking") from None
+    for kind, url in get_logo_urls().items():  # which know nothing of a path before them
+        os.environ.setdefault(f"TRACKIO_LOGO_{kind.upper()}_URL", f"/{token}{url}")
     page, _ = build_starlette_app_only()
     return Starlette(routes=[Mount(f"/{token}", page)])
 

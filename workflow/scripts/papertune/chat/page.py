@@ -14,6 +14,7 @@ from papertune.errors import PapertuneError
 
 NONE = "none: the question alone"
 PATIENCE = 10.0  # seconds to wait for a token
+HEIGHT = "min(25rem, 40vh)"  # of a side: on a phone both are in view, with the question
 NOTHING = "(nothing)"  # shown for an empty answer
 # local fonts: gradio's own themes load theirs from the web
 FONTS = ["ui-sans-serif", "system-ui", "sans-serif"], ["ui-monospace", "monospace"]
@@ -86,7 +87,7 @@ class _Page:
                 plain |= {"latex_delimiters": [], "allow_tags": False, "feedback_options": None}
                 labels = [side.label for side in first.sides]
                 chats = [
-                    gr.Chatbot(label=label, elem_id=name, buttons=[], **plain)
+                    gr.Chatbot(label=label, elem_id=name, buttons=[], height=HEIGHT, **plain)
                     for name, label in zip(("base", "tuned"), labels, strict=True)
                 ]
             note = gr.Textbox(label="Note", interactive=False, visible=False, elem_id="note")

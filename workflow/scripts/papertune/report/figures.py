@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from math import inf
 from pathlib import Path
 from textwrap import wrap
@@ -28,6 +29,7 @@ NAMES = ("documents", "matrix", "loss", "cost")
 COLOURS = ("#7f7f7f", "#0072b2", "#b87d00", "#009e73", "#c9679c", "#d55e00", "#2a93d5")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 WIDTH = 6.4  # inches of a figure
+ROWS, ROW = 32, 0.21  # most rows at the usual height, and inches per row of a taller figure
 VALIDATION: dict[str, Any] = {"linestyle": "--", "marker": "o", "markersize": 3.5}
 INK = "#1d2733"  # the page replaces this by its own text colour
 
@@ -59,8 +61,8 @@ def marker(place: int) -> str:
 
 
 def short(label: str) -> str:
-    """A label shortened to leave room for the figure."""
-    return label if len(label) <= 32 else f"{label[:31]}…"
+    """A label shortened in the middle: labels often differ at their ends only."""
+    return label if len(label) <= 32 else f"{label[:17]}…{label[-14:]}"
 
 
 def bare_ticks(axes: Any, ticks: Sequence[float], labels: list[str]) -> None:
@@ -127,9 +129,28 @@ def documents_figure(counts: list[Count], experiment: Experiment, path: Path) ->
 
 
 def matrix_figure(cells: list[Cell], experiment: Experiment, path: Path) -> None:
-    """The comparison's metric: a dot and its interval per model, grouped by test set."""
+    """The comparison's metric: a dot and its interval per model; many stand in columns by test set."""
     name, sets, models = experiment.comparison.metric, experiment.usual_sets, experiment.models
-    metric = metric_named(name)
+    metric, cell_of = metric_named(name), partial(find_cell, cells, metric=name)
+    label = f"{metric.label} ({metric.unit}; {metric.wish})"
+    if len(sets) * len(models) > ROWS:
+        columns = min(4, len(sets))
+        rows = -(-len(sets) // columns)
+        height = 0.9 + rows * (0.5 + ROW * len(models))
+        with canvas(path, height, columns, rows, sharex=True, sharey=True) as every:
+            for axes in every[len(sets) :]:
+                axes.set_axis_off()
+            for axes, test_set in zip(every, sets, strict=False):
+                axes.set_title(
+                    "\n".join(wrap(short(experiment.set_label(test_set)), 48 // columns))
+                )
+                bare_ticks(axes, range(len(models)), [*map(experiment.model_label, models)])
+                for place, model in enumerate(models):
+                    _mean(axes, place, place, cell_of(model=model, test_set=test_set))
+            every[0].set_ylim(len(models) - 0.4, -0.6)
+            every[0].xaxis.get_major_locator().set_params(nbins=4)
+            every[0].figure.supxlabel(label, size="medium")
+        return
     with canvas(path, 0.9 + len(sets) * (0.45 + 0.3 * len(models))) as [axes]:
         position, ticks, labels = 0.0, [], []
         for test_set in sets:
@@ -141,18 +162,22 @@ def matrix_figure(cells: list[Cell], experiment: Experiment, path: Path) -> None
                 position += 1
                 ticks.append(position)
                 labels.append(experiment.model_label(model))
-                cell = find_cell(cells, model=model, test_set=test_set, metric=name)
-                if cell is None or cell.mean is None:
-                    continue
-                shade = colour(experiment, model)
-                if cell.low is not None and cell.high is not None:
-                    axes.plot([cell.low, cell.high], [position] * 2, color=shade, linewidth=2)
-                axes.plot(cell.mean, position, marker(place), color=shade, markersize=7)
+                _mean(axes, position, place, cell_of(model=model, test_set=test_set))
             position += 1.4
         bare_ticks(axes, ticks, labels)
         axes.set_ylim(position - 0.6, -0.7)
         axes.spines["left"].set_visible(False)
-        axes.set_xlabel(f"{metric.label} ({metric.unit}; {metric.wish})")
+        axes.set_xlabel(label)
+
+
+def _mean(axes: Any, position: float, place: int, cell: Cell | None) -> None:
+    """A dot and a line for the mean and interval of the model at a place."""
+    if cell is None or cell.mean is None:
+        return
+    shade = COLOURS[place % len(COLOURS)]
+    if cell.low is not None and cell.high is not None:
+        axes.plot([cell.low, cell.high], [position] * 2, color=shade, linewidth=2)
+    axes.plot(cell.mean, position, marker(place), color=shade, markersize=7)
 
 
 def loss_figure(
@@ -211,7 +236,7 @@ def cost_figure(facts: Mapping[tuple[str, int], Any], experiment: Experiment, pa
     """Training time and peak memory: a bar per model (mean of its seeds), a dot per seed."""
     models = [m for m in experiment.models if any(key[0] == m for key in facts)]
     labels = [experiment.model_label(model) for model in models]
-    with canvas(path, 1.1 + 0.4 * max(len(models), 1), columns=2) as both:
+    with canvas(path, 1.1 + (0.4 if len(models) < 16 else ROW) * max(len(models), 1), 2) as both:
         for axes, key, unit, title in (
             (both[0], "wall_seconds", 1, "Training time (s)"),
             (both[1], "peak_memory_bytes", 1e6, "Peak memory (MB)"),

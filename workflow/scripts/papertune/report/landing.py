@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from papertune.files import read_json
+from papertune.report.numbers import unbroken
 from papertune.study.layout import Layout
 
 MARKUP = re.compile(r"[\\`*_|<>:\[\]]")  # markup characters of reStructuredText
@@ -29,7 +30,7 @@ def _told(layout: Layout) -> dict[str, Any]:
         "title": _plain(study.title or layout.name),
         "question": _plain(study.question),
         "page": str(root / "report.html"),
-        "headline": _plain(found.get("headline") or ""),
+        "headline": unbroken(_plain(found.get("headline") or "")),
         "made": found,
         "models": [_plain(name) for name in found.get("models", {}).values()],
         "writers": [_plain(name) for name in found.get("test_sets", {}).values()],

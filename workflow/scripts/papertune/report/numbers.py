@@ -1,6 +1,7 @@
 """Formatting of numbers in the report."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 
 from papertune.metrics import metric_named
@@ -11,6 +12,8 @@ BETTER, WORSE, UNREAD = "*", "†", "‡"  # better, worse, and not all texts co
 MARKS = {"better": BETTER, "worse": WORSE, "": ""}  # verdict → mark
 UNREAD_SAID = f"{UNREAD} answers that the embedder could not read, or not their references"
 NONE = "–"
+INTERVAL = re.compile(r"(\[[^\[\],\s]++,) (?=[^\[\],\s]++\])")
+P = re.compile(r"\bp ([=<]) (?=\d)")
 
 
 class Shown(str):
@@ -136,6 +139,11 @@ def p_text(p: float | None, equals: str = "") -> Shown:
     """``0.012`` (after ``equals``) or ``< 0.001``."""
     text = NONE if p is None else f"{equals}{p:.3f}" if p >= 0.001 else "< 0.001"
     return Shown(text, {"": p})
+
+
+def unbroken(text: str) -> str:
+    """A text in which no line ends within an interval, or between p and its value."""
+    return P.sub("p\u00a0\\1\u00a0", INTERVAL.sub("\\1\u00a0", text))
 
 
 def share(value: float | None) -> Shown:

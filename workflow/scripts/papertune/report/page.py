@@ -95,6 +95,7 @@ def write_page(
     size, size_notes = size_table(layout, store)
     contrasts = read_rows(writers, Contrast)
     conclusion = conclude(cells, experiment, contrasts)
+    why = {c.unclaimed for c in cells if c.year == ALL_YEARS and c.model in experiment.trained}
     how = write_made(layout, output, conclusion, cells, contrasts, rows, facts, figures)["how"]
     trials = {name: TRIALS[name] for name in layout.trial_figures()}
     template = environment().get_template("template.html")
@@ -106,6 +107,7 @@ def write_page(
         **_explorer(layout, Path(output).with_name(EXPLORER), budget),
         conclusion=conclusion,
         against=held_against(experiment),
+        unclaimed=why.pop() if len(why) == 1 else "",  # of all, and not said in each cell then
         made=[*map(experiment.model_label, experiment.made)],
         facts=_facts(experiment, rows, cells),
         matrix={
@@ -188,7 +190,7 @@ def _facts(experiment: Experiment, rows: list[Count], cells: list[Cell]) -> list
     tested = [c for c in cells if c.year == ALL_YEARS and c.metric == experiment.comparison.metric]
     asked = sum({c.test_set: c.questions for c in tested}.values())
     all_years, test_years = (
-        f", {years[0]}–{years[-1]}" if years else ""
+        f", {years[0]}–\u2060{years[-1]}" if years else ""  # no line ends in it
         for years in (experiment.years, experiment.years_of("test"))
     )
     return [

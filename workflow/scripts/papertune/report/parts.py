@@ -4,14 +4,17 @@ import base64
 import hashlib
 import json
 import re
+import zlib
 from pathlib import Path
 from typing import Any
 
-from papertune.report.table import forms
+from papertune.report.numbers import unbroken
+from papertune.report.table import Table, forms
 
 PARTS = Path(__file__).parent / "page_parts"
 EXPLORER = "explorer"  # the folder beside the report, of answers that are too many for it
 PLAIN = ("style.css", "tables.js")  # style and script of pages without an explorer
+TALL = 60  # rows from which a table scrolls on its own
 
 
 def environment() -> Any:
@@ -21,8 +24,15 @@ def environment() -> Any:
     how: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined}
     how |= {"loader": FileSystemLoader(PARTS), "trim_blocks": True, "lstrip_blocks": True}
     made = Environment(**how)
-    made.globals["forms"] = forms
+    made.globals |= {"packed": packed, "tall": TALL}
+    made.filters["unbroken"] = unbroken
     return made
+
+
+def packed(table: Table, name: str) -> str:
+    """The copies of a table by file ending, as deflated JSON in base64."""
+    text = json.dumps(forms(table, name), ensure_ascii=False)
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
 # As a second policy, it limits scripts loaded by the page's own script to files beside the page.

@@ -136,12 +136,13 @@ def ratings_table(layout: Layout) -> Table:
         why = FEW if cell.unclaimed == "few documents" else cell.unclaimed
         against = study.model_label(cell.baseline) if cell.baseline else NONE
         gain = gain_of(cell, signed=True)
-        row = [study.model_label(cell.model), with_limits((cell.mean, cell.low, cell.high), NAME)]
-        row += [against, with_reason(gain, why), p_text(cell.p_corrected), verdict]
+        row = [study.model_label(cell.model), against, verdict]
+        row += [with_limits((cell.mean, cell.low, cell.high), NAME), with_reason(gain, why)]
+        row.append(p_text(cell.p_corrected))
         rows.append([*row, str(cell.questions), str(cell.seeds)])
-    columns = ["Model", "Rating", "Baseline", "Difference", "Corrected p", "Verdict"]
+    columns = ["Model", "Baseline", "Verdict", "Rating", "Difference", "Corrected p"]
     title = f"Mean rating, {LOWEST} to {HIGHEST}, over probes and test questions that are rated in all seeds"
-    return Table(title, [*columns, "Probes", "Seeds"], rows)
+    return Table(title, [*columns, "Probes", "Seeds"], rows, left=3)
 
 
 def agreement_table(layout: Layout) -> Table:

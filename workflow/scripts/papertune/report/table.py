@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
+from textwrap import wrap
 
 from papertune.files import atomic_write, read_json
 from papertune.models.modelcard import plain
@@ -31,6 +32,12 @@ class Table:
         """Headings and rows; no cell has a line break."""
         return [[" ".join(cell.split()) for cell in row] for row in (self.columns, *self.rows)]
 
+    def telling(self) -> "Table":
+        """The table without columns of numbers that say nothing."""
+        said = [i < self.left or any(r[i] for r in self.rows) for i in range(len(self.columns))]
+        kept = [[*compress(row, said)] for row in self.rows]
+        return replace(self, columns=[*compress(self.columns, said)], rows=kept)
+
 
 def write_table(path: str | Path, table: Table) -> None:
     """Write ``path`` with the endings .csv, .md and .tex; and .json, which :func:`read_table` reads."""
@@ -46,10 +53,7 @@ def read_table(path: str | Path) -> Table:
     """Read the table from ``path`` with .json, without empty columns of numbers."""
     found = read_json(path)
     rows = [[c if isinstance(c, str) else Shown(*c) for c in row] for row in found["rows"]]
-    table = Table(found["title"], found["columns"], rows, found["left"])
-    said = [i < table.left or any(row[i] for row in rows) for i in range(len(table.columns))]
-    kept = [[*compress(row, said)] for row in rows]
-    return replace(table, columns=[*compress(table.columns, said)], rows=kept)
+    return Table(found["title"], found["columns"], rows, found["left"]).telling()
 
 
 def forms(table: Table, name: str) -> dict[str, str]:
@@ -113,11 +117,12 @@ def to_markdown(table: Table) -> str:
 
 
 def to_text(table: Table) -> str:
-    """Padded columns for a terminal, with the title above."""
+    """Padded columns for a terminal, with the title above, wrapped at their width."""
     widths = [max(map(len, column)) for column in zip(*table.lines, strict=True)]
     head, *rows = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in table.lines
     )
     rule = "  ".join("-" * width for width in widths)
-    return "\n".join([table.title, "", head, rule, *rows]) + "\n"
+    title = wrap(table.title, max(60, len(rule)))
+    return "\n".join([*title, "", head, rule, *rows]) + "\n"

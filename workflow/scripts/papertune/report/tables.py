@@ -167,7 +167,7 @@ def metrics_table(cells: list[Cell], experiment: Experiment) -> Table:
         "Seeds",
     ]
     title = "Every metric on every test set; p corrected over each metric’s matrix"
-    return Table(explained(title, rows), columns + numbers, rows, left=len(columns))
+    return Table(explained(title, rows), columns + numbers, rows, left=len(columns)).telling()
 
 
 def gains_table(contrasts: list[Contrast], experiment: Experiment) -> Table:

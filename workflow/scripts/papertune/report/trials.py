@@ -79,7 +79,7 @@ def metric_by_trial(cells: list[Cell], study: Experiment, path: Path) -> None:
             )  # fmt: skip
         _trials_beside(axes, study, models)
         axes.set_xlabel(f"{metric.label} ({metric.wish})")
-        axes.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
+        axes.figure.legend(ncols=2, loc="outside upper left")
 
 
 def losses_by_trial(facts: Mapping[Run, Any], study: Experiment, path: Path) -> None:
@@ -100,7 +100,7 @@ def losses_by_trial(facts: Mapping[Run, Any], study: Experiment, path: Path) -> 
         axes.margins(x=0.1)
         axes.set_xlim(left=0)
         axes.set_xlabel("nats per token")
-        axes.legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
+        axes.figure.legend(ncols=2, loc="outside upper left")
 
 
 def loss_by_step(curves: Mapping[Run, Rows], study: Experiment, path: Path) -> None:

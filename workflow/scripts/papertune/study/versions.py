@@ -26,4 +26,4 @@ SCORE = 3  # the measuring of answers, also of those that choose a checkpoint
 COMPARE = 2
 FILTER = 1  # the filter's features of a question, and its training
 EXPORT = 1
-REPORT = 2
+REPORT = 3

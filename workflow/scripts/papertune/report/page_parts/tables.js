@@ -1,7 +1,7 @@
 
 // Tables: sorted by a click on a heading, and copied as they are sorted. Their forms are those of tables/.
 (() => {
-  const KINDS = { md: ["Markdown", 2], csv: ["CSV", 1], tex: ["LaTeX", Infinity] };
+  const KINDS = { md: "Markdown", csv: "CSV", tex: "LaTeX" };
   const ORDERS = ["ascending", "descending", null];
 
   const make = (tag, text, name) => {
@@ -51,12 +51,25 @@
     return bodies.flatMap(([, rows]) => rows);
   };
 
-  // lines below the heading in the order of the rows, where there is one for each
-  const ordered = (text, head, rows, table) => {
-    const lines = text.trimEnd().split("\n");
-    if (lines.length - head !== rows.length) return text;
-    const shown = [...table.tBodies].flatMap(rowsOf).map((row) => lines[head + rows.indexOf(row)]);
-    return [...lines.slice(0, head), ...shown, ""].join("\n");
+  // its lines in the order of the rows, where there is one for each; LaTeX may have several tables of some columns each
+  const ordered = (text, ending, rows, table) => {
+    const lines = text.trimEnd().split("\n"), places = [];
+    let within = ending === "tex" ? 0 : 1;
+    lines.forEach((line, place) => {
+      if (line === "\\bottomrule") within = 0;
+      if (within && place >= (ending === "md" ? 2 : 1)) places.push(place);
+      if (line === "\\midrule") within = 1;
+    });
+    const many = rows.length;
+    if (!many || places.length % many || (ending !== "tex" && places.length !== many)) return text;
+    const shown = [...table.tBodies].flatMap(rowsOf).map((row) => rows.indexOf(row));
+    const moved = [...lines];
+    places.forEach((place, n) => { moved[place] = lines[places[n - n % many + shown[n % many]]]; });
+    return [...moved, ""].join("\n");
+  };
+  const unpacked = (text) => {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
   };
 
   // not every browser lets a page from disk write to the clipboard
@@ -84,16 +97,17 @@
   document.querySelectorAll("table").forEach((table) => {
     const rows = sorts(table);
     const place = table.closest(".scroll");
-    if (!place?.dataset.csv) return;
+    if (!place?.dataset.copies || !window.DecompressionStream) return;
+    const forms = unpacked(place.dataset.copies);
     const bar = make("div", "Copy as ", "copies");
     const said = make("span", "", "");
     said.setAttribute("role", "status");
-    Object.entries(KINDS).forEach(([ending, [label, head]]) => {
+    Object.entries(KINDS).forEach(([ending, label]) => {
       const press = button(label, "");
       press.setAttribute("aria-label", `Copy as ${label}: ${table.caption.textContent}`);
       press.addEventListener("click", async () => {
         said.textContent = "";
-        const text = ordered(place.dataset[ending], head, rows, table);
+        const text = ordered((await forms)[ending], ending, rows, table);
         said.textContent = `${label} ${await copy(text, `table.${ending}`)}`;
       });
       bar.append(press);
