@@ -80,7 +80,7 @@ def test_pairs_without_years_from_a_file_to_the_report(tmp_path):
     )
     assert f"People + Rules ({count} of {whole} pairs)" in page
     label = "Base model, by question alone"
-    assert f"held against {label}" in page
+    assert f"compared with {label}" in page
     held = {cell.model: cell.baseline for cell in read_matrix(results / "tables/matrix.csv")}
     assert held == {"baseline": "", "small.question": "", "full": "small.question"}
     assert planned(tmp_path, *config) == {}

@@ -70,7 +70,7 @@ def test_the_page_shows_matrix_counts_training_settings(study, page):
         f"{contained.mean:.3f} {contained.low:.3f} to {contained.high:.3f} +",
         f"{cell.mean:.3f}",
         f"{cell.low:.3f} to {cell.high:.3f}",
-        "all counts add up",
+        "All counts add up",
         "3 http 404",
         "5 not sampled",
         "Documents without text: 5",
@@ -105,7 +105,7 @@ def test_the_page_says_of_how_many_candidates_pairs_were_chosen(study, page, tmp
     assert "in the same form. Of the candidates about each paper the best are kept" in (
         text := " ".join(text.split())
     )
-    assert "of A writer 1 of 4, Another 1 of 2; each pair’s" in text
+    assert "A writer 1 of 4, Another 1 of 2; each pair’s" in text
     assert "candidates about each" not in page
 
 
@@ -125,7 +125,7 @@ def test_the_page_says_what_categories_lack_and_what_was_cleaned(study, tmp_path
     assert f"1 lacking of one, {HOSTILE}" in text and "img" not in Elements(page).tags
     assert "2 lacking of field 18" in text and "lacking of field 19" not in text
     assert "5 more categories" in text and "1,234 left over cleaned" in text
-    assert "all counts add up" in text
+    assert "All counts add up" in text
 
 
 def test_the_level_of_intervals_is_the_one_that_was_set(study, tmp_path):

@@ -8,7 +8,7 @@ from papertune.report.texts import without_texts
 from sample_study import make_study, write_report
 from whole_study import WHOLE
 
-UNFOLDS = "<summary>The text it was asked about</summary>"
+UNFOLDS = '<details class="source">'
 
 
 @pytest.mark.parametrize("budget", [10**7, 0], ids=["in the page", "beside it"])

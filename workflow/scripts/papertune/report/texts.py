@@ -10,9 +10,7 @@ from papertune.report.parts import embed_json
 
 # where answers begin, in the page and in a file of the folder beside it; and a probe's own text
 _PIECE = re.compile(r'<script type="application/json" id="answers-\d++">|\ApapertuneAnswers\(\d++,')
-_PROBED = re.compile(
-    r"<details><summary>The text it was asked about</summary><p>[^<]*+</p></details>"
-)
+_PROBED = re.compile(r'<details class="source"><summary>[^<]*+</summary><p>[^<]*+</p></details>')
 
 
 def without_texts(page: str) -> str:

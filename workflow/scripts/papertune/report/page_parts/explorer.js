@@ -227,7 +227,7 @@
       visible().forEach((model) => columns.append(column(question, item, model)));
       article.append(columns, unfolding("Every metric", "metrics", () => metrics(item)));
     }
-    if (item.paper[2]) article.append(unfolding("The text it was asked about", "", () => make("p", item.paper[2])));
+    if (item.paper[2]) article.append(unfolding("The text that the question is about", "", () => make("p", item.paper[2])));
     return article;
   };
 
