@@ -42,7 +42,7 @@ def test_how_many_processes_a_job_has(asked, workers):
 
 
 def test_a_launcher_that_asks_for_something_else_is_named():
-    with pytest.raises(TrainingError, match="not a launcher: srun") as caught:
+    with pytest.raises(TrainingError, match="not a launcher command: srun") as caught:
         Workers(2, 4, 8, "srun {cpus}").command()
     assert "launcher" in caught.value.where
 
