@@ -1,4 +1,4 @@
-"""What is known of jobs that failed, by their logs and by how they ended."""
+"""Reports of failed jobs, from their logs and from how they ended."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Several processes in one job: what each is given, what is told, and how they end."""
+"""Several processes in one job: their arguments, their output, and how they end."""
 
 import json
 import signal

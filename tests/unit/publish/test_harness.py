@@ -1,4 +1,4 @@
-"""A model that was exported has the study's own numbers when lm-evaluation-harness scores it."""
+"""An exported model has the study's own numbers when lm-evaluation-harness scores it."""
 
 import json
 import os

@@ -108,7 +108,7 @@ def _words_of_end(ended: str) -> str:
         what, hint = f"the job was asked to stop ({name or 'SIGTERM'})", AGAIN
     elif found:
         what = f"the job ended with status {number} before it could log an error"
-        hint = "see its output, above or in .snakemake/log; is the installation complete?"
+        hint = "see its output, above or in .snakemake/log; check the installation (make install)"
     else:
         return shown(ended.strip()) or "it is not known how the job ended"
     return str(PapertuneError(what, hint=hint))
