@@ -1,4 +1,4 @@
-"""A study whose models are small and really trained, so that somebody can talk with them."""
+"""A study with small, really trained models, for tests of the chat."""
 
 import shutil
 from pathlib import Path

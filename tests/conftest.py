@@ -1,4 +1,4 @@
-"""How tests are dealt to processes."""
+"""How tests are distributed over processes."""
 
 import gc
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The part of the Hub's API that is used, spoken by a server on loopback."""
+"""A server on loopback with the part of the Hub's API that is used."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""What a source lists, in two parts."""
+"""The listing of a source, in two parts."""
 
 from papertune.collect.listings import by_year
 from papertune.records import Document, Rejection

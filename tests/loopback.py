@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that answers, or fails, as a test says."""
+"""A real HTTP server on loopback that answers, or fails, as a test specifies."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""A model server as jobs start them, with the faults that such servers have; plain Python, soon there.
+"""A model server as jobs start them, with typical faults; plain Python, so it starts fast.
 
 It answers `/v1/completions` with what it was sent, and knows one model, by the name it is given.
 """

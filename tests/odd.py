@@ -1,4 +1,4 @@
-"""Answers that are valid JSON and not what an API promises."""
+"""Answers that are valid JSON, but not what an API promises."""
 
 import itertools
 import math

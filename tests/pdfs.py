@@ -1,4 +1,4 @@
-"""PDFs of any layout, written by hand: lines of type at places, pictures, and letters of Chinese."""
+"""PDFs of any layout, written by hand: lines of type, pictures, and Chinese characters."""
 
 import textwrap
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Processes of tests: Python that has the library, and programs that stand in for a site's."""
+"""Processes of tests: Python with the library, and programs in place of a site's."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A whole study's files in small, made up here and scored by the real functions.
+"""The files of a small invented study, scored by the real functions.
 
 Models "answer" by drawing from right, half-right and wrong answers, so that tables, figures and
 the page have something to show without any training.

@@ -1,4 +1,4 @@
-"""Tables of what is given and what is wanted, written as text."""
+"""Tables of inputs and expected results, written as text."""
 
 
 def rows(table: str) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""A limit on what a test may reckon, whatever else the machine does."""
+"""A limit on a test's processor time, whatever else the machine does."""
 
 import signal
 import time

@@ -1,4 +1,4 @@
-"""Two pairs that models write in many ways, and what is read of a reply."""
+"""Two pairs in the many forms that models write, and what is read from a reply."""
 
 import json
 

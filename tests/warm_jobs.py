@@ -1,4 +1,4 @@
-"""The process that tests' jobs and runs are copied from: one for all of pytest's workers.
+"""The process that tests' jobs and runs are forked from: one for all of pytest's workers.
 
 What it is, and what jobs of a user's run are copied from: ``papertune.jobs.warm``.
 """

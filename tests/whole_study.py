@@ -1,4 +1,4 @@
-"""Studies whose pages have all that pages can have, and one with many models."""
+"""Studies whose pages have everything that pages can have, and one with many models."""
 
 import random
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Jobs whose work several processes share, and what such processes do in tests."""
+"""Jobs whose work several processes share, and what these processes do in tests."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The doctor before the big studies, on a machine that has nothing yet and reaches nobody."""
+"""The doctor before the big studies, on an empty machine without a network."""
 
 import pytest
 

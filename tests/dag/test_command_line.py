@@ -1,4 +1,4 @@
-"""What is mistyped on the command line is answered with what to write, and with nothing of machinery."""
+"""A mistyped command line is answered with the right spelling, without Snakemake's internals."""
 
 import subprocess
 import sys

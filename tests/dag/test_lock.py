@@ -1,4 +1,4 @@
-"""Two runs at once in one directory: the second is told who is in its way and how to go on."""
+"""Two runs at once in one directory: the second names the first, and says how to continue."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Planning with many documents: how many jobs, what is read for it, and what it sees."""
+"""Planning with many documents: number of jobs, amount of reading, changes that are found."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What a dry-run plans: jobs per year, per generator and split, per model, seed and test set."""
+"""The plan of a dry run: jobs per year, per generator and split, per model, seed and test set."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The demo as it comes along: what a newcomer sees must be true."""
+"""The demo as delivered: what a newcomer sees must be true."""
 
 import pytest
 

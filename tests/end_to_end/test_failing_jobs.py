@@ -1,4 +1,4 @@
-"""What stands on the terminal when jobs fail: which, what was wrong, what to do, and which log."""
+"""The terminal when jobs fail: which, what was wrong, what to do, and which log."""
 
 import re
 from pathlib import Path

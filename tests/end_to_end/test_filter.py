@@ -1,4 +1,4 @@
-"""A study with a filter, run as a user does: learned, shown, asked; and not for nothing again."""
+"""A study with a filter, run as a user does: learned, shown, loaded, and not made again."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The isca experiment as it stands in its file, with everything big made small.
+"""The isca experiment as its file describes it, with everything big made small.
 
 The venue's pages come from a server on loopback, the models of the Hub are tiny ones put where
 download_base would put them. The file's own settings, generators, prompts, test years, methods and

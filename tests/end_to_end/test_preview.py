@@ -1,4 +1,4 @@
-"""A preview before anything is there: what it shows is in the store, and the run asks for none of it."""
+"""A preview in an empty folder: its results are in the store, and the run reuses them."""
 
 import re
 

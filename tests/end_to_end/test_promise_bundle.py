@@ -1,4 +1,4 @@
-"""Promise: what was collected in one place is made again in another one without a network."""
+"""Promise: what was collected on one machine is made again on another without a network."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Promise: so many of each category on each side, counted where there are fewer; files of records."""
+"""Promise: samples have their number of documents of each category, or report fewer."""
 
 import json
 

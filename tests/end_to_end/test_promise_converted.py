@@ -1,4 +1,4 @@
-"""Promise: a model folder is made of a GGUF file once, and what is made with it hangs on its content."""
+"""Promise: a model folder is made from a GGUF file once; results depend on the file's content."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""An export is made beside what is there: it trains and answers nothing."""
+"""Promise: exporting trains and answers nothing."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Promise: only what depends on a change is made again, and a dry-run says so truly."""
+"""Promise: only what depends on a change is made again, and a dry run predicts it exactly."""
 
 import re
 

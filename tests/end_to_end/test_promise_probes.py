@@ -1,4 +1,4 @@
-"""Promise: probes are answered once, a new one alone is asked, and ratings ask and train nothing."""
+"""Promise: probes are answered once, only new ones are asked, and ratings ask and train nothing."""
 
 import csv
 import json

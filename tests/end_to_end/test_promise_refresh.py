@@ -1,4 +1,4 @@
-"""Promise: `snakemake refresh` replaces only listings that changed; the next run does only those."""
+"""Promise: `snakemake refresh` replaces only changed listings; the next run remakes only those."""
 
 from functools import partial
 

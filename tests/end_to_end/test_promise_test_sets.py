@@ -1,4 +1,4 @@
-"""Promise: questions about trained documents are held out of training, or are those that trained."""
+"""Promise: questions about training documents are held out, or are training questions."""
 
 import csv
 

@@ -1,4 +1,4 @@
-"""The five reports in small, as their files are, with the tiniest base and writers that are rules.
+"""The five reports in small, from their files, with a tiny base and generators that are rules.
 
 What stays: sources and texts, splits, test sets, methods and variants, filter, probes, programs, published
 figures, and the page of all reports. What changes: bases are random and tiny, pairs come from rules where a

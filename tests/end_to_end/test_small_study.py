@@ -1,4 +1,4 @@
-"""A whole study in small, started as a user does: what it leaves behind."""
+"""A whole study in small, started as a user does: the files that it leaves."""
 
 import csv
 import html

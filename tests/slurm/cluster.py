@@ -1,4 +1,4 @@
-"""A Slurm of the tests' own, on this machine: one CPU node, two nodes with two pretended GPUs each.
+"""A test Slurm on this machine: one CPU node, two nodes with two simulated GPUs each.
 
 The daemons are Debian's, the nodes several `slurmd` beside each other. GPU nodes are offline (see
 `cluster_setup`). What is left of a killed test run goes when the next cluster starts.

@@ -1,4 +1,4 @@
-"""A folder with two jobs of the cluster that say when they begin and end, and last until told."""
+"""A folder with two jobs of the cluster that report their begin and end, and run until stopped."""
 
 import signal
 import subprocess

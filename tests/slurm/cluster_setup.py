@@ -1,4 +1,4 @@
-"""What a test cluster consists of: its place in /etc/slurm, its files, its processes, its network.
+"""The parts of a test cluster: its place in /etc/slurm, its files, its processes, its network.
 
 The configuration has to be found in /etc/slurm, because the job step of Snakemake's Slurm plugin drops
 SLURM_CONF. So a machine has one test cluster at a time, kept by a lock, and none where a real

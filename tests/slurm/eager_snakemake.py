@@ -1,4 +1,4 @@
-"""The command `snakemake` that asks after its jobs each second.
+"""The command `snakemake` with a status check of its jobs each second.
 
 The plugin waits ten seconds longer every time it asks and no job has ended; studies as small as these
 would do little else.

@@ -1,4 +1,4 @@
-"""What jobs of a real cluster record of themselves, and what its accounting adds."""
+"""What jobs of a real cluster record of themselves, and what the cluster's accounting adds."""
 
 import shlex
 import sys

@@ -1,4 +1,4 @@
-"""Jobs of a run that was killed, and what the next run makes of them."""
+"""Jobs of a killed run, and how the next run treats them."""
 
 import time
 

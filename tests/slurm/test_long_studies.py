@@ -1,4 +1,4 @@
-"""The demo runs through Slurm whole, beside a training that outlives its time limits."""
+"""The whole demo through Slurm, beside a training that exceeds its time limits."""
 
 import csv
 import re

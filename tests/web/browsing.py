@@ -1,4 +1,4 @@
-"""A real Chromium, and pages of it that write down what it complains of."""
+"""A real Chromium, and its pages, with their errors recorded."""
 
 from collections.abc import Iterator
 from typing import Any

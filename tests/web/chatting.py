@@ -1,4 +1,4 @@
-"""A chat completions server on loopback with the faults that servers have, and who asks it."""
+"""A chat completions server on loopback with typical faults, and its client."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""The steps of collecting one year in one folder, and a table of contents in DBLP's way."""
+"""The steps of collecting one year in one folder, and a table of contents in DBLP's format."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A site on loopback, and polite sessions that may ask it."""
+"""A site on loopback, and rate-limited sessions that may request it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

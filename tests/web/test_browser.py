@@ -1,4 +1,4 @@
-"""The browser against real pages with real faults, with a real Chromium."""
+"""The browser of collecting against real pages with real faults, with a real Chromium."""
 
 import json
 import multiprocessing

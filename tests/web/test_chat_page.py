@@ -1,4 +1,4 @@
-"""The chat in a real browser: opened by its address alone, several turns, and all that is said is text."""
+"""The chat in a real browser: opened by its address alone, several turns, and all output is text."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Whose key goes where: a real netrc, real servers, a real terminal."""
+"""Which key is sent to which host: a real netrc, real servers, a real terminal."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Bringing a model from a Hub: a server on loopback that speaks the part of its API that is used."""
+"""Downloading a model from a Hub: a server on loopback with the part of its API that is used."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The built-in encyclopaedia is asked as any wiki is, and only by this account's processes."""
+"""The built-in encyclopaedia works as any wiki, and serves only this account's processes."""
 
 from papertune.collect.steps import list_documents
 from papertune.records import Document, Rejection, read_records

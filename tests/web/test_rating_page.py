@@ -1,4 +1,4 @@
-"""Raters at work in a real browser: by keyboard, in an order of their own, to a file that is taken in."""
+"""Raters in a real browser: by keyboard, in an order of their own, to a file that is read back."""
 
 import json
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Refusals of chat completions servers: what stops the run, what it adapts to, what costs a document.
+"""Refusals of chat servers: they stop the run, change its requests, or cost a document.
 
 The bodies are those of real servers, in short.
 """

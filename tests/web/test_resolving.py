@@ -1,4 +1,4 @@
-"""Texts from whoever has them, in the experiment's order: over HTTP, through the steps of collecting."""
+"""Texts from the resolvers in the experiment's order: over HTTP, through the steps of collecting."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A sample: so many documents of a listing, asked for no further than needed."""
+"""A sample: a number of documents of a listing, and no more requests than needed."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Scholarly sources as a server on loopback that answers in their shapes, faults included."""
+"""Scholarly sources: a server on loopback with their formats and faults."""
 
 import logging
 from contextlib import suppress

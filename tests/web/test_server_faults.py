@@ -1,4 +1,4 @@
-"""Faults of sites: what the document's record says, and that the others are none the worse."""
+"""Faults of sites: what the document's record says, and that other documents are unaffected."""
 
 import gzip
 import time

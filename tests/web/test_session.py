@@ -1,4 +1,4 @@
-"""The polite session against a real server with real faults."""
+"""The rate-limited session against a real server with real faults."""
 
 import gzip
 import itertools

@@ -1,4 +1,4 @@
-"""Stack Exchange's API against a server on loopback that answers as it does."""
+"""Stack Exchange's API: a server on loopback with its replies."""
 
 import time
 from contextlib import suppress

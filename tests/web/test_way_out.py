@@ -1,4 +1,4 @@
-"""The browser's way out: who knows its secret gets through to where it is allowed, nobody else."""
+"""The browser's proxy: with its secret, requests pass to allowed addresses; without it, none."""
 
 import socket
 import threading

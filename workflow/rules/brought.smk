@@ -1,4 +1,4 @@
-# What people bring is looked for when a run is planned; what is not there is told with its setting. No rules.
+# Looks for the user's files when a run is planned; an error names a missing file's setting. No rules.
 from contextlib import contextmanager
 
 from papertune.collect.listings.rows import reading
@@ -8,7 +8,7 @@ from papertune.study.yaml_text import read
 
 @contextmanager
 def of_setting(experiment, key):
-    """Within, an error is one of a setting: it says where the experiment's file has that."""
+    """Within the context, an error names a setting and its place in the experiment file."""
     with in_words():
         try:
             yield
@@ -22,9 +22,9 @@ def is_made(path):
 
 
 def look_for(path):
-    """An error where a file is not there, or a folder, and no rule makes it.
+    """Raise an error if a file or folder does not exist and no rule makes it.
 
-    Snakemake would name a rule, and not where it looked.
+    Snakemake's own error would name a rule, but not the path.
     """
     if os.path.exists(path) or not is_made(path):
         with reading(Path(path)), open(path, "rb"):
@@ -32,7 +32,7 @@ def look_for(path):
 
 
 def files_of_corpus(wildcards):
-    """The files of texts that a base is pre-trained on."""
+    """The text files that a base is pre-trained on."""
     found = layout(wildcards).corpora_of(wildcards.base)
     with of_setting(
         wildcards.experiment, f"bases.{wildcards.base}.pretrain.corpus.files"
@@ -43,7 +43,7 @@ def files_of_corpus(wildcards):
 
 
 def there(experiment, folder):
-    """A model folder, with an error in words where it is one of the user's that is not there."""
+    """A model folder; ends the run with a readable error if it is the user's and missing."""
     for name, base in EXPERIMENTS[experiment].bases.items():
         mine = LAYOUTS[experiment].base_named(name) == folder
         if mine and not base.package and not os.path.lexists(folder):
@@ -61,7 +61,7 @@ def base_of(wildcards):
 
 
 def unrelated_file(wildcards):
-    """The file that the others stand in, if it is one; an error in words where nothing makes it."""
+    """The file of unrelated questions, if there is one; ends the run if nothing makes it."""
     against = study(wildcards).filter.against
     if against.kind == "hub_dataset":
         return []
@@ -73,7 +73,7 @@ def unrelated_file(wildcards):
     path = f"results/{against.experiment}/datasets/{'/'.join(inside)}.parquet"
     other = LAYOUTS.get(against.experiment)
     if not (other and inside in other.generated or os.path.exists(path)):
-        hint = f"run {against.experiment} too (--config experiments=…), with such pairs in it"
+        hint = f"run {against.experiment} too (--config experiments=…), with these pairs in it"
         with of_setting(wildcards.experiment, "filter.against.experiment"):
             raise PapertuneError(f"no file {path}", hint=hint)
     return path

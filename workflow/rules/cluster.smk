@@ -1,5 +1,5 @@
-# Checks before anything is submitted, the plan of a dry-run, and order where a run was killed while
-# its jobs went on. No rules. What is known of a kind of cluster stands in papertune/cluster/.
+# Checks before anything is submitted, the plan of a dry run, and cleanup after a run that was killed
+# while its jobs continued. No rules. papertune/cluster/ has the code for each kind of cluster.
 import atexit
 import os
 
@@ -14,18 +14,18 @@ include: "doctor.smk"
 
 
 def note_settings():
-    """Write down with which settings jobs are made, before they are submitted.
+    """Record the settings of jobs before they are submitted.
 
-    Snakemake does so when it sees that a job has ended. For one that ends after its Snakemake was
-    killed nobody would, and its results would then seem to be made with whatever a later run has.
+    Snakemake does so when it sees that a job has ended. If a job ends after its Snakemake was killed,
+    its results would be without a record, and would seem to be made with the settings of a later run.
     """
     records = workflow.persistence
-    # of inputs that are made anew before a job starts, no checksum is known yet
+    # inputs that are still to be remade before a job starts have no checksum yet
     limit, records.max_checksum_file_size = records.max_checksum_file_size, 0
     try:
         for job in workflow.dag.needrun_jobs():
             made = any(map(os.path.lexists, job.output))
-            # where an attempt has failed, that is noted
+            # of a failed attempt there already is a record
             if not runs_here(job.rule) and not made and not records.has_metadata(job):
                 workflow.async_run(records.finished(job))
     finally:
@@ -33,7 +33,7 @@ def note_settings():
 
 
 def check_run():
-    """Before the first job: the whole doctor if asked for, else what ends in failure for sure."""
+    """Make all checks of the doctor if it is a target, else look for certain causes of failure."""
     executor = executor_of_run()
     submits = plugin.submits(executor)
     folders = ["results", config["store"], RESOURCES]
@@ -41,18 +41,18 @@ def check_run():
     if "doctor" in targets:
         well = findings.show_all(whole_doctor(executor, folders))
         if not well or set(targets) == {"doctor"}:
-            # all is said; Snakemake would add where in its rules an error arose, and where its log is
+            # Snakemake would only add the place in its rules, and the path of its log
             sys.exit(not well)
         return
     if not submits:
-        load_libraries()  # beside the checks
+        load_libraries()  # while the checks run
     with in_words():
         found, tasks = hub.ask_hub(LAYOUTS.values()), tasks_of_run()
         asked = {task.layout.name: task.layout for task in tasks}
         makes = {job.rule.name for job in workflow.dag.needrun_jobs()}
         bases = LAYOUTS if "convert_base" in makes else asked
         for finding in machine.check_bases(bases.values()):
-            # a licence, before weights are used for the first time
+            # shows a licence before weights are used for the first time
             if finding.state == "ok":
                 print(finding, file=sys.stderr)
             found.append(finding)
@@ -81,13 +81,13 @@ def check_run():
 
 
 def settle_leftovers():
-    """Wait for jobs that a killed run has left, before Snakemake looks at what is there."""
+    """Wait for jobs that a killed run has left, before Snakemake looks at existing files."""
     with in_words():
         leftovers.settle()
 
 
 def write_plan(path, folder):
-    """Write what a dry-run has found out, seen from the folder of the run."""
+    """Write the plan of a dry run to a file; a relative path is relative to the folder of the run."""
     os.chdir(folder)
     text = requests.show_plan(kinds_of_run())
     text += requests.show_baselines(LAYOUTS.values())
@@ -98,13 +98,13 @@ def write_plan(path, folder):
     Path(path).write_text(text, encoding="utf-8")
 
 
-# what neither makes nor deletes anything; Snakemake tells rule files of dry-runs only
+# options and targets that neither make nor delete files; of these, rule files can only see dry runs
 LOOKS = ("--unlock", "--lint", "--list", "--report", "--dag", "--rulegraph", "doctor")
 
 if workflow.is_main_process:
     if workflow.resource_settings.nodes is not None:
-        # profiles/default says what this machine has, and Snakemake would cut what jobs ask the
-        # cluster for down to it
+        # profiles/default has the limits of this machine, to which Snakemake would reduce the
+        # cluster jobs' requests
         workflow.resource_settings.cores = sys.maxsize
         workflow.global_resources["_cores"] = sys.maxsize
         workflow.global_resources["gpu"] = None
@@ -115,11 +115,11 @@ if workflow.is_main_process:
         settle_leftovers()
     if workflow.output_settings.dryrun and "preview" in sys.argv:
         print(
-            "The preview would list one year, find five documents, have each writer write about these, "
-            "and show that, what models read, and estimates; what is asked is kept for the run."
+            "The preview would list one year, find five documents, and have each writer write about "
+            "them. It would show the pairs, the models' prompts, and estimates; the run reuses all replies."
         )
     if workflow.output_settings.dryrun and (path := os.environ.get("PAPERTUNE_PLAN")):
         from papertune.report.size import show_size  # no other start needs it
 
-        # a dry-run has no hook after it has found out what to do
+        # a dry run has no hook after planning
         atexit.register(write_plan, path, os.getcwd())

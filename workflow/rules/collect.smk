@@ -1,9 +1,9 @@
 # Needs: a source of documents (a venue's site, local files).
-# Makes: results/{experiment}/documents/{year}.jsonl, every document with its text, and beside
-# it missing/{year}.jsonl with what stayed without one and why.
+# Makes: results/{experiment}/documents/{year}.jsonl, every document with its text, and
+# missing/{year}.jsonl, the documents without a text, and why.
 #
-# All three ask the web through one polite session, one job at a time per machine: the resource
-# `web` is limited to 1 by the profiles.
+# The first three rules send web requests through one rate-limited session, one job at a time per
+# machine: the profiles limit the resource `web` to 1.
 
 
 rule list_documents:
@@ -48,7 +48,7 @@ rule fetch_documents:
         "../scripts/fetch_documents.py"
 
 
-# Apart from fetching, so that only pages which need JavaScript ask for a browser.
+# Separate from fetching, so that only pages that need JavaScript require a browser.
 rule render_documents:
     input:
         listing="results/{experiment}/listings/{year}.jsonl",
@@ -82,12 +82,12 @@ rule gather_missing:
     conda:
         "../../envs/collect.yaml"
     message:
-        "gathers which documents have no text, and why"
+        "lists the documents without a text, and why"
     shell:
         "cat {input:q} > {output:q} 2> {log:q}"
 
 
-# Everything of the stage and the pages it was made from, to carry to where there is no internet.
+# All results of the stage and the pages they were made from, for a machine without internet.
 rule pack_bundle:
     input:
         lambda wildcards: [

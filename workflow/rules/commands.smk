@@ -1,11 +1,10 @@
-# Commands, which make no file. What replaces or deletes what others may be reading does so only where
-# nobody else is at work.
+# Commands, which make no file. Those that replace or delete files run only if no other run that might
+# read the files is active.
 
 
-# Lists again what was listed before; the next run makes what depends on the listings that changed.
-# One job for all experiments and years, so that no site is asked by two at once.
+# One job for all experiments and years, so that no site gets requests from two at once.
 rule refresh:
-    """lists again what was listed before; the next run makes what depends on it"""
+    """lists all sources again; the next run remakes what depends on changed listings"""
     log:
         "logs/refresh.log",
     localrule: True
@@ -17,7 +16,7 @@ rule refresh:
         "../scripts/refresh.py"
 
 
-# Deletes from the store what no experiment refers to: neither the named ones nor any in config/.
+# "No experiment": neither those that are named nor any in config/.
 rule prune:
     """deletes from the store what no experiment refers to"""
     log:
@@ -35,15 +34,15 @@ rule prune:
         "../scripts/prune.py"
 
 
-# All checks of the cluster and of this machine in words; `check_run` does the work.
+# `check_run` makes the checks.
 rule doctor:
-    """checks of this machine, the cluster and what the experiments need"""
+    """checks this machine, the cluster and what the experiments need"""
     localrule: True
 
 
-# Everything that is asked goes to the store, where the run that follows finds it.
+# All replies go to the store, where the following run finds them.
 rule preview:
-    """five documents, pairs by each writer, what models read, and what the whole will take"""
+    """shows five documents, pairs by each writer, the models' prompts, and the estimated cost"""
     input:
         lambda wildcards: convertible(),
     log:

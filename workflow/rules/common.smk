@@ -1,4 +1,4 @@
-# Loads and checks the configuration; helpers that several rule files use. No rules.
+# Loads and checks the configuration, and has helpers that several rule files use. No rules.
 import os
 import re
 import sys
@@ -21,7 +21,8 @@ from papertune.study.probes import probe_sets
 include: "failed_jobs.smk"
 
 
-# Snakemake says that the directory is locked, this says by whom; jobs of a run are no second run
+# Snakemake says that the directory is locked, this says by which run; only in the main process, because
+# jobs of a run are no second run
 if workflow.is_main_process:
     if "--unlock" in sys.argv:
         running.forget_ended()
@@ -29,32 +30,32 @@ if workflow.is_main_process:
     else:
         print(running.lock_note(), end="", file=sys.stderr)
     if workflow.output_settings.dryrun:
-        # a plan is as good where the directory is locked: no word of an error beside it
+        # a lock does not affect a plan: do not show it as an error
         logger.addFilter(lambda record: "cannot be locked" not in record.getMessage())
 
 
 def replaces():
-    """Whether this run replaces or deletes what others may be reading."""
+    """Whether this run replaces or deletes files that other runs may be reading."""
     return not {"refresh", "prune"}.isdisjoint(workflow.dag_settings.targets)
 
 
 def own_folders():
-    """Make sure of the folders that this user works in, and say where others could have."""
+    """Secure the folders of this run, and print which of them others may write to."""
     places = {name: config[name] for name in ("store", "resources")}
     with in_words():
         share(places.values(), trust=config["trust_group"])
     for name, place in places.items():
         if place != str(Path(getattr(CONFIGURATION, name))):
             print(
-                f"Others may write into {name}: {getattr(CONFIGURATION, name)}. This run works in "
+                f"Others may write into {name}: {getattr(CONFIGURATION, name)}. This run uses "
                 f"{place}, which is yours alone; with trust_group: true in config/config.yaml it "
-                "would work in the folder itself and take what others have made there.",
+                "would use the folder itself, and what others have made there.",
                 file=sys.stderr,
             )
 
 
 def begin_run():
-    """What comes before the first job."""
+    """Secure the folders, register the run and check it, before the first job."""
     own_folders()
     running.begin(refreshes=replaces())
     with in_words():
@@ -75,13 +76,13 @@ with in_words():
         [folder / "config" / "experiments" for folder in folders],
         CONFIGURATION.commands,
     )
-    # what scripts read; with the defaults, which a module's configuration may leave out
+    # for scripts; with defaults, which another workflow's configuration may lack
     config = CONFIGURATION.model_dump() | {"files": files}
     for name in ("store", "resources"):
         config[name] = str(part_of(config[name], trust=config["trust_group"]))
 
-# SIGTERM reaches all processes of a job. A shell that dies of it would take from its script the
-# seconds in which that puts away what it has.
+# SIGTERM reaches all processes of a job. If the shell died of it, the script would lose the seconds
+# in which it saves its work.
 shell.prefix("set -euo pipefail; trap : TERM; ")
 
 RESOURCES = config["resources"]
@@ -89,11 +90,11 @@ LAYOUTS = {name: Layout(name, study, RESOURCES) for name, study in EXPERIMENTS.i
 if any(argument.startswith("--report") for argument in sys.argv[1:]):
     from papertune.report.landing import landing  # no other start needs it
 
-    config["studies"] = landing(LAYOUTS)  # what workflow/report/workflow.rst can read
+    config["studies"] = landing(LAYOUTS)  # for workflow/report/workflow.rst
 
 
 def one_of(names):
-    """A constraint of a wildcard: what any of the experiments has of a name."""
+    """A constraint of a wildcard: all names of a kind in any experiment."""
     found = {str(name) for study in EXPERIMENTS.values() for name in names(study)}
     return "|".join(map(re.escape, sorted(found))) or "(?!)"  # which matches nothing
 
@@ -111,7 +112,7 @@ wildcard_constraints:
 
 
 def experiments_whose_generators(run_a_model):
-    """A constraint of the wildcard `experiment` in the paths of pairs, by kind of generator."""
+    """A constraint of the wildcard `experiment`: paths of pairs by generators with or without a model."""
     kinds = []
     for name, place in LAYOUTS.items():
         chosen = [
@@ -127,7 +128,7 @@ def experiments_whose_generators(run_a_model):
 
 
 def used(rule):
-    """The param of a rule: all that its results depend on of the settings (papertune/study/uses.py)."""
+    """The param of a rule: all settings that its results depend on (papertune/study/uses.py)."""
     return lambda wildcards: uses.used_by(rule, layout(wildcards), wildcards).identity()
 
 

@@ -1,4 +1,4 @@
-# All checks that `snakemake doctor` makes. No rules; the target itself stands in commands.smk.
+# All checks of `snakemake doctor`. No rules; the target itself is in commands.smk.
 import os
 
 import psutil
@@ -7,7 +7,7 @@ from papertune.cluster import doctor, findings, hub, machine, needs, session
 from papertune.cluster import executor as plugin
 from papertune.jobs import gpus
 
-# the executor takes Slurm's variables out of it
+# a copy, because the executor removes Slurm's variables from the environment
 STARTED_IN = dict(os.environ)
 
 
@@ -16,7 +16,7 @@ def told_of_session():
 
 
 def whole_doctor(executor, folders):
-    """All that is found for whole runs of the experiments."""
+    """Yield the findings for complete runs of the experiments."""
     every, here = LAYOUTS.values(), not plugin.submits(executor)
     checks = {
         "this session": lambda: () if here else told_of_session(),

@@ -1,8 +1,8 @@
 # Needs: models and test sets.
-# Makes: answers and scores per model, seed and test set; then the matrix that compares them.
+# Makes: answers and scores for each model, seed and test set; then the matrix that compares them.
 
 
-# The first of a generator's pairs by id hash, where a test set has a limit.
+# For test sets with a limit: the first of a generator's pairs by a hash of their ids.
 rule choose_questions:
     input:
         pairs=lambda wildcards: layout(wildcards).questions(wildcards.test_set),

@@ -1,12 +1,12 @@
 # Needs: trained models and their scores.
-# Makes: results/{experiment}/exports/{model}/seed-{seed}/, on request: whole weights that load with
+# Makes: results/{experiment}/exports/{model}/seed-{seed}/, on request: merged weights that load with
 # transformers alone, tokenizer, generation settings, and a card with the results. The trained
-# folder is only read, so nothing is trained or answered again for it.
+# folder is only read, so nothing is trained or answered again.
 
 
-# Those that the experiment names; one alone is asked for by its path.
+# The models that `export` names; request a single one by its path.
 rule export:
-    """the models that experiments export, for use elsewhere"""
+    """the exported models of each experiment, for use elsewhere"""
     input:
         [place.exports() for place in LAYOUTS.values()],
 

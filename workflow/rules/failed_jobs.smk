@@ -1,5 +1,5 @@
-# What a run tells of jobs that fail, and notes of them for the next one. No rules; like insides.smk,
-# taken from inside Snakemake.
+# Reports the failed jobs of a run, and records them for the next run. No rules; like insides.smk, it
+# uses Snakemake's internals.
 import os
 
 from snakemake.logging import logger
@@ -8,14 +8,14 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from papertune.jobs import failures
 
-# of jobs, by their number: when they began, how Snakemake says that they ended (by thread, before it
-# says of which job), and how they failed
+# job number → when it began; thread → how its job ended (Snakemake reports this before it names the
+# job); job number → how it failed
 BEGAN, ENDED, FAILED = {}, {}, {}
-UNNOTED = set()  # that failed, and of which nothing has been noted yet
+UNNOTED = set()  # numbers of failed jobs without a record yet
 
 
 def failed_job(record):
-    """What is known of the job of a record that says that it failed."""
+    """The failure of a job, from the log record that reports it."""
     job = next(one for one in workflow.dag.jobs if one.jobid == record.jobid)
     here = workflow.resource_settings.nodes is None or is_local(job.rule)
     said = here and not TERMINAL.log
@@ -31,7 +31,7 @@ def failed_job(record):
 
 
 def tell_failures(record):
-    """A log record; of jobs that failed Snakemake would show shell commands and its own exceptions."""
+    """Filter log records: report failed jobs in our words, not as shell commands and exceptions."""
     event, said = getattr(record, "event", None), str(record.msg)
     if event == LogEvent.JOB_INFO:
         BEGAN[record.jobid] = record.created
@@ -52,7 +52,7 @@ def tell_failures(record):
         scheduler = workflow.scheduler
         last = {
             job.jobid for job in scheduler.failed
-        }  # others have come to a good end since
+        }  # the others have succeeded since
         found = [one for number, one in FAILED.items() if number in last]
         record.msg = f"\n{failures.summary(found, len(scheduler.remaining_jobs))}"
         if TERMINAL.log:
@@ -62,14 +62,14 @@ def tell_failures(record):
     return True
 
 
-HAS_FAILED = "this failed"  # among the params that are noted of a job
+HAS_FAILED = "this failed"  # among the recorded params of a job
 
 
 def note_failures():
-    """Have Snakemake know in the next run which jobs have failed in this one.
+    """Record failed jobs, so that Snakemake makes them again in the next run.
 
-    It notes of them what it notes of others, and deletes their results. Where what was made of earlier
-    ones is there, it would find nothing to do.
+    Snakemake records failed jobs like others, and deletes their results. If files made from earlier
+    results exist, it would find nothing to do.
     """
     records = workflow.persistence
     note = records.finished
@@ -78,7 +78,7 @@ def note_failures():
         await note(job)
         if job.jobid not in UNNOTED:
             return
-        UNNOTED.discard(job.jobid)  # its next attempt may come to a good end
+        UNNOTED.discard(job.jobid)  # its next attempt may succeed
         records._clear_cache()
         for key in map(records._get_key, job.output):
             if record := records._read_record(key):
@@ -89,9 +89,10 @@ def note_failures():
 
 
 def forget_failures_before_results():
-    """Have Snakemake take what is there for the work of an attempt that came to a good end.
+    """Have Snakemake ignore the record of a failure if results exist.
 
-    Results of one that fails are deleted; the next attempt may have ended after its run was killed.
+    Results of a failed attempt are deleted, so these are of a later attempt, which may have ended after
+    its run was killed.
     """
     noted = PersistenceBase.params
 

@@ -1,4 +1,4 @@
-# The files of an experiment as rules take and make them. No rules.
+# The files of an experiment as inputs and outputs of rules. No rules.
 from glob import glob
 
 
@@ -8,7 +8,7 @@ def study(wildcards):
 
 
 def layout(wildcards):
-    """Where everything of a job's experiment lies."""
+    """The paths of all files of a job's experiment."""
     return LAYOUTS[wildcards.experiment]
 
 
@@ -32,7 +32,7 @@ def given(path):
 
 
 def table(name, category, caption=None):
-    """A table of the report in its forms; Snakemake's report takes the first."""
+    """A table of the report in its four formats; Snakemake's report uses the first."""
     path = f"results/{{experiment}}/tables/{name}"
     text = f"../report/{caption or name}.rst"
     first = report(f"{path}.csv", caption=text, category=category)
@@ -40,39 +40,39 @@ def table(name, category, caption=None):
 
 
 def shown(wildcards):
-    """What captions of tables and figures say."""
+    """The settings that captions of tables and figures show."""
     return study(wildcards).presentation()
 
 
 def figure(name, category):
-    """A figure in its two forms; Snakemake's report takes the first."""
+    """A figure in its two formats; Snakemake's report uses the first."""
     path = f"results/{{experiment}}/figures/{name}"
     text = f"../report/{name}_figure.rst"
     return [report(f"{path}.svg", caption=text, category=category), f"{path}.pdf"]
 
 
 def files_of_ratings(wildcards):
-    """What people saved so far, in a fixed order; what is no file is none of theirs."""
+    """The files of ratings so far, in a fixed order, without folders."""
     found = glob(study(wildcards).ratings)
     return sorted(path for path in found if os.path.isfile(path))
 
 
 def converted(wildcards):
-    """The base that a model folder is made of."""
+    """The base that a model folder is made from."""
     bases = (base for item in EXPERIMENTS.values() for base in item.bases.values())
     name = f"{wildcards.source}/{wildcards.key}"
     return next(base for base in bases if base.made == name)
 
 
 def convertible():
-    """The folders of bases that are made of a file or package which is on this machine."""
+    """The model folders of bases whose file or package is on this machine."""
     bases = (base for item in EXPERIMENTS.values() for base in item.bases.values())
     made = (base for base in bases if base.made and not sources.not_there(base))
     return sorted({f"{RESOURCES}/models/{base.made}" for base in made})
 
 
 def digest_of_gguf(wildcards):
-    """What is in its file; a package is known by its version."""
+    """The digest of a base's GGUF file; empty for a package, which its version identifies."""
     base = converted(wildcards)
     kept = Path(f"{RESOURCES}/models/{base.made}.json")
     return sources.digest_of_file(sources.gguf_of(base), kept) if base.gguf else ""

@@ -1,6 +1,6 @@
-# Needs: the questions of pairs that train, and others that are none of the study's.
-# Makes: results/{experiment}/filter/, which papertune.filter asks, and what it was measured to be
-# worth; of an experiment without the section `filter` nothing.
+# Needs: the questions of training pairs, and questions unrelated to the study.
+# Makes: results/{experiment}/filter/, which papertune.filter loads, and the filter's measured quality;
+# nothing for an experiment without the section `filter`.
 
 
 rule list_unrelated:
@@ -65,6 +65,6 @@ rule write_filter:
         uses=used(uses.report),
         shown=shown,
     message:
-        "writes what the filter decides"
+        "writes the table of the filter"
     script:
         "../scripts/write_filter.py"

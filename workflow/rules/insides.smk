@@ -1,5 +1,5 @@
-# What is taken from inside Snakemake (seen on 9.27.1), beside failed_jobs.smk. No rules.
-# tests/unit/project/test_other_libraries.py fails when a version has it no longer.
+# Uses of Snakemake's internals (as of 9.27.1), besides failed_jobs.smk. No rules.
+# tests/unit/project/test_other_libraries.py fails when a version no longer has them.
 import re
 import sys
 from contextlib import contextmanager, suppress
@@ -14,9 +14,9 @@ from papertune.study.command_line import unknown_target
 
 @contextmanager
 def in_words():
-    """Within, an error of ours ends the run with its words alone.
+    """Within the context, an error of ours ends the run with its message alone.
 
-    Of an exception Snakemake would say where in its rules it arose, and nobody could act on that.
+    For an exception Snakemake would show the place in its rules, which helps no user.
     """
     try:
         yield
@@ -25,7 +25,7 @@ def in_words():
 
 
 def before_first_job(hook):
-    """Call something before the first job; Snakemake passes over the `onstart:` of a module."""
+    """Call a function before the first job; Snakemake ignores the `onstart:` of a module."""
     before = workflow._onstart
 
     def begin(log):
@@ -36,7 +36,7 @@ def before_first_job(hook):
 
 
 def after_last_job(hook):
-    """Call something at the end of a run in which no job failed."""
+    """Call a function at the end of a run without failed jobs."""
     after = workflow._onsuccess
 
     def end(log):
@@ -47,27 +47,27 @@ def after_last_job(hook):
 
 
 def give_back(records):
-    """Give back the locks of a run, and leave other runs theirs; Snakemake deletes the whole folder."""
+    """Release the locks of this run, but not those of other runs; Snakemake deletes the whole folder."""
     for path in records._lockfile.values():
         Path(path).unlink(missing_ok=True)
     records._lockfile.clear()
 
 
 def held(records, read=FilePersistence._read_locks):
-    """The locks of all runs, none of which has been given back while they were read."""
+    """The locks of all runs; reads them again if one was released meanwhile."""
     while True:
         with suppress(FileNotFoundError):
             return [*read(records)]
 
 
-# the folder stays, too: another run that starts or ends just now counts on it
+# the folder stays, because another run that is starting or ending needs it
 if "--unlock" not in sys.argv:
     FilePersistence._delete_locks = give_back
     FilePersistence._read_locks = held
 
 
 def executor_of_run():
-    """What starts the jobs of this run, once there is a scheduler."""
+    """The executor of this run's jobs, once there is a scheduler."""
     return workflow.scheduler._executor
 
 
@@ -82,11 +82,11 @@ def is_module():
 
 
 def say_what_is_no_target(record):
-    """A log record; of a target that nothing makes Snakemake would speak of rules and input functions."""
+    """Filter log records: name the known targets when one is unknown, instead of input functions."""
     if getattr(record, "exception", "") == "MissingRuleException":
         target = record.getMessage().partition("produce ")[2].partition(" (if you")[0]
         made = [str(path) for one in workflow.rules for path in one.output]
-        # Snakemake writes the constraint of a wildcard behind its name
+        # Snakemake writes a wildcard's constraint after its name
         files = [
             re.sub(r"{experiment\b.*?}", name, path)
             for path in made
@@ -99,6 +99,6 @@ def say_what_is_no_target(record):
     return True
 
 
-# a workflow that uses this one has targets of its own
+# a workflow that uses this one has its own targets
 if not is_module():
     logger.addFilter(say_what_is_no_target)

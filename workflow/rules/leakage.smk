@@ -1,9 +1,9 @@
-# Needs: documents of all splits, texts that bases read, scores, and the matrix.
-# Makes: results/{experiment}/leakage/, what stays in testing though something of it may have been
-# trained on and the matrix without it, and tables of what stood on both sides of a split.
+# Needs: documents of all splits, texts that bases are pre-trained on, scores, and the matrix.
+# Makes: results/{experiment}/leakage/, the suspicious test documents and the matrix without them, and
+# tables of documents and pairs that were on both sides of a split.
 
 
-# Documents that stay in testing though something of them may have been trained on.
+# Suspicious documents: parts of them may have been trained on, but they stay in testing.
 rule find_suspects:
     input:
         documents=lambda wildcards: layout(wildcards).documents("test"),
@@ -50,7 +50,7 @@ rule compare_without_suspects:
         "../scripts/compare_without_suspects.py"
 
 
-# What stood on both sides of a split, and the matrix with and without what is suspicious of it.
+# Documents and pairs on both sides of a split, and the matrix with and without suspicious documents.
 rule write_leakage:
     input:
         matrix="results/{experiment}/tables/matrix.csv",

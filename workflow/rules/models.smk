@@ -1,10 +1,10 @@
 # Needs: datasets and a base language model (from the Hub, from a folder, or pre-trained here).
 # Makes: results/{experiment}/models/{model}/seed-{seed}/, a model folder with training.json and
-# history.csv. Checkpoints lie in the store, where Snakemake does not delete them: a killed run
-# goes on from its newest one.
+# history.csv. Checkpoints are in the store, where Snakemake does not delete them: a killed run
+# resumes from its newest checkpoint.
 
 
-# The one rule that asks the Hub: on a machine with internet, before any GPU job.
+# The only rule that downloads from the Hub: on a machine with internet, before any GPU job.
 rule download_base:
     output:
         folder=directory(f"{RESOURCES}/models/{{hub}}/{{revision}}"),
@@ -13,7 +13,7 @@ rule download_base:
     wildcard_constraints:
         revision="[0-9a-f]{40}",
         hub=r"[\w.-]+",
-    # a base that is none is told of before anything is collected for it
+    # so that an unusable base is reported before anything is collected
     priority: 10
     retries: 2
     localrule: True
@@ -25,7 +25,7 @@ rule download_base:
         "../scripts/download_base.py"
 
 
-# A model folder of a GGUF file, which is in a package or anybody's; once, and where it is installed.
+# A model folder from a GGUF file, of a package or of the user; once, on the machine that has the file.
 rule convert_base:
     output:
         folder=directory(f"{RESOURCES}/models/{{source}}/{{key}}"),
@@ -41,7 +41,7 @@ rule convert_base:
     params:
         version=versions.CONVERT,
         base=lambda wildcards: converted(wildcards).identity(),
-        # a file counts by what is in it, not by its time; once the folder is there it may go
+        # a file counts by its content, not by its time; once the folder is there, it can be deleted
         of=digest_of_gguf,
     message:
         "converts the base model {wildcards.key}"
@@ -49,7 +49,7 @@ rule convert_base:
         "../scripts/convert_base.py"
 
 
-# Further papers of the demo venue's training years, for the demo's base to learn from.
+# Additional papers of the demo venue's training years, to pre-train the demo's base.
 rule write_archive:
     output:
         archive=f"{RESOURCES}/demo/archive.jsonl",
@@ -61,12 +61,12 @@ rule write_archive:
     params:
         version=versions.PRETRAIN,
     message:
-        "writes the papers from which the base of the demo learns"
+        "writes the papers that the demo's base is pre-trained on"
     script:
         "../scripts/write_archive.py"
 
 
-# What trains an experiment, for bases of it or of others to read.
+# The training texts of an experiment, to pre-train its bases or those of other experiments.
 rule write_corpus:
     input:
         documents=lambda wildcards: layout(wildcards).documents("train"),
@@ -81,7 +81,7 @@ rule write_corpus:
     params:
         uses=used(uses.write_corpus),
     message:
-        "gathers the texts from which a base learns"
+        "gathers the texts that a base is pre-trained on"
     script:
         "../scripts/write_corpus.py"
 
@@ -104,7 +104,7 @@ rule pretrain_base:
     params:
         uses=used(uses.pretrain_base),
     message:
-        "trains the base {wildcards.base} from scratch"
+        "pre-trains the base {wildcards.base} from scratch"
     script:
         "../scripts/pretrain_base.py"
 

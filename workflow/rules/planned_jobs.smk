@@ -1,4 +1,4 @@
-# What a run is about to make, and what that asks for. No rules; it needs to know those of all stages.
+# The jobs that a run is about to make, and their resources. No rules; it needs the rules of all stages.
 import psutil
 
 from papertune.cluster import hub, machine, remaining, requests
@@ -6,7 +6,7 @@ from papertune.jobs import gpus, warm
 
 
 def attempts_of(rule, wildcards, files):
-    """What a job asks for in each attempt, as its rule and the profile say together."""
+    """The resources of each attempt of a job, from its rule and the profile."""
     return [
         dict(rule.expand_resources(wildcards, files, attempt, {"tmpdir"}).items())
         for attempt in range(1, rule.restart_times + 2)
@@ -14,12 +14,12 @@ def attempts_of(rule, wildcards, files):
 
 
 def runs_here(rule):
-    """Whether a rule's jobs are not submitted; a dry-run, too, knows it by the number of nodes."""
+    """Whether a rule's jobs are not submitted; by the number of nodes, which a dry run has too."""
     return workflow.resource_settings.nodes is None or is_local(rule)
 
 
 def kinds_of_run():
-    """The kinds of job that this run, or dry-run, is about to make, in the order of the stages."""
+    """The kinds of job that this run, or dry run, is about to make, in the order of the stages."""
     order = {rule.name: place for place, rule in enumerate(workflow.rules)}
     return requests.kinds_of(
         (
@@ -39,7 +39,7 @@ def kinds_of_run():
 
 
 def kinds_of_experiments():
-    """The kinds of job that whole runs of the experiments submit, whatever is there already."""
+    """The kinds of job that complete runs of the experiments submit, existing results or not."""
     return requests.kinds_of(
         (rule.name, False, attempts_of(rule, rule.get_wildcards(path), []))
         for layout in LAYOUTS.values()
@@ -65,7 +65,7 @@ def models_of_run():
 
 
 def tasks_of_run():
-    """The models that this run, or dry-run, is about to make or to ask."""
+    """The models that this run, or dry run, is about to make or to query."""
     found = {
         (
             job.wildcards.experiment,
@@ -82,7 +82,7 @@ def tasks_of_run():
 
 
 def embedding_layouts():
-    """The experiments of which this run is about to compare texts in meaning."""
+    """The experiments for which this run is about to load an embedder."""
     names = {
         job.wildcards.experiment
         for job in workflow.dag.needrun_jobs()
@@ -93,7 +93,7 @@ def embedding_layouts():
 
 
 def memory_there():
-    """What a task is given, as the profile says or as this machine and its driver do."""
+    """A function of a task: the bytes of memory available to it, by the profile or this machine."""
     named = (*machine.WORKS, "synthesize")
     rules = {rule.name: rule for rule in workflow.rules if rule.name in named}
     if all(map(runs_here, rules.values())):
@@ -104,28 +104,28 @@ def memory_there():
         for name, rule in rules.items()
     }
     sizes = {name: size * 10**9 for name, size in said.items() if size}
-    # what its nodes have is the cluster's matter
+    # the memory of a cluster's nodes is unknown here
     return lambda task: sizes.get(task.work) if task.on_gpu else None
 
 
-# rules whose jobs load torch, and how many such jobs are worth a process that has it loaded
+# rules whose jobs load torch, and the number of such jobs from which a process with torch pays off
 LOADING = ("synthesize", "pretrain_base", "train", "answer", "score", "find_suspects")
 SEVERAL = 4
 
 
 def load_libraries():
-    """Load what the jobs of this run import, once for all of them, where they may share that."""
+    """Load the libraries of this run's jobs once, in a process to fork jobs from, if possible."""
     many = sum(job.rule.name in LOADING for job in workflow.dag.needrun_jobs())
-    # with conda they have other libraries
+    # with conda jobs have other libraries
     own = not workflow.deployment_settings.deployment_method
     if many >= SEVERAL and own and gpus.gpu_memory() is None:
         warm.begin()
 
 
 def tell_remaining():
-    """Tell now and then, as long as this run goes on, how long it still takes on this machine."""
+    """Start a thread that regularly reports the remaining time of this run, on this machine."""
     jobs = [job for job in workflow.dag.needrun_jobs() if job.output]
-    if not jobs:  # a command says itself what it does
+    if not jobs:  # a command reports its own progress
         return
     places = {job: place for place, job in enumerate(jobs)}
     planned = []

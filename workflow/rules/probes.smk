@@ -1,7 +1,7 @@
-# Needs: probes of the experiment, pairs that some are picked from, and what models answered to them
-# (the rules answer and score take probes as they take test sets).
-# Makes: results/{experiment}/probes/, the pairs that probes are asked as; rate.html, the page for
-# raters; ratings/, what their files say; and tables of all of it.
+# Needs: probes of the experiment, pairs that some are picked from, and the models' answers to them
+# (the rules answer and score treat probes as test sets).
+# Makes: results/{experiment}/probes/, the probes as pairs; rate.html, the page for raters; ratings/, the
+# content of their files; and tables of these.
 
 
 rule gather_probes:
@@ -19,7 +19,7 @@ rule gather_probes:
     params:
         uses=used(uses.gather_probes),
     message:
-        "gathers the probing questions of {wildcards.test_set}"
+        "gathers the probes of {wildcards.test_set}"
     script:
         "../scripts/gather_probes.py"
 
@@ -44,12 +44,12 @@ rule rate_probes:
     params:
         uses=used(uses.rate_probes),
     message:
-        "reads the ratings of probing questions"
+        "reads the ratings"
     script:
         "../scripts/rate_probes.py"
 
 
-# The page for raters names no model; the table has what they gave.
+# The page for raters names no model; the table has their ratings.
 rule write_probes:
     input:
         probes=every(Layout.probes),
@@ -67,7 +67,7 @@ rule write_probes:
         uses=used(uses.report),
         shown=shown,
     message:
-        "writes the tables and the rating page of probing questions"
+        "writes the table of probes and the page for raters"
     script:
         "../scripts/write_probes.py"
 

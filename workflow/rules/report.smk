@@ -27,7 +27,7 @@ rule draw_figures:
         "../scripts/draw_figures.py"
 
 
-# Only of experiments with models that come one after another.
+# Only for experiments with trial series.
 rule draw_trials:
     input:
         matrix="results/{experiment}/tables/matrix.csv",
@@ -46,13 +46,13 @@ rule draw_trials:
         uses=used(uses.report),
         shown=shown,
     message:
-        "draws the figure of models trained one after another"
+        "draws the figures of trials"
     script:
         "../scripts/draw_trials.py"
 
 
-# One file that opens from disk, offline; what it claims and was made with, for programs; and a folder
-# that holds the answers of large studies, and is empty of others.
+# The page, which opens from disk, offline; its claims, versions and settings, for programs; and a folder
+# with the answers of large studies, which is empty for others.
 rule write_page:
     input:
         matrix="results/{experiment}/tables/matrix.csv",
@@ -94,7 +94,7 @@ rule write_page:
         "../scripts/write_page.py"
 
 
-# What the experiments of this run say that they reproduce, on one page.
+# The reports that the experiments of this run reproduce, on one page.
 rule write_reports:
     input:
         lambda wildcards: [

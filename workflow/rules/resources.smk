@@ -1,17 +1,17 @@
-# What jobs that run a language model ask for. No rules.
+# The resources of jobs that run a language model. No rules.
 from papertune.footprint import study as footprint
 from papertune.study.passing import runs_programs
 
-LONG = 1  # a priority: jobs of seconds fill what jobs of minutes leave, to the end
+LONG = 1  # the priority of jobs of minutes: jobs of seconds fill the gaps between them
 
 
 def compute(name):
-    """A resource function: what the experiment asks for jobs that run a language model."""
+    """A resource function: a setting of the experiment's `compute`."""
     return lambda wildcards: getattr(study(wildcards).compute, name)
 
 
 def memory(work):
-    """A resource function: the estimate of what a job takes, or what the experiment says."""
+    """A resource function: a job's memory in MB, estimated or as the experiment says."""
 
     def megabytes(wildcards, attempt):
         name = wildcards.base if work == "pretrain_base" else wildcards.model
@@ -23,33 +23,33 @@ def memory(work):
 
 
 def minutes(wildcards, attempt):
-    """Runtime of a job that runs a language model: a later attempt may take longer."""
+    """Minutes of a job that runs a language model: a later attempt may take longer."""
     return study(wildcards).compute.minutes(attempt)
 
 
 def sharded(name):
-    """A resource function: the same for every part of a job that is split over GPUs."""
+    """A resource function: a setting of `compute`, times the parts of a job."""
     return lambda wildcards: compute(name)(wildcards) * compute("shards")(wildcards)
 
 
 def scoring(wildcards):
-    """Threads of a job that scores: as many programs run at once, where answers are programs."""
+    """Threads of a scoring job: the number of programs run at once, or 1 if answers are no programs."""
     return compute("threads")(wildcards) if runs_programs(study(wildcards)) else 1
 
 
 def memory_to_score(wildcards):
-    """A resource function: an embedder, and the programs that run at once."""
+    """A resource function: the memory in MB of an embedder and of the programs run at once."""
     programs = study(wildcards).programs.memory_mb * scoring(wildcards)
     return 4000 + programs * runs_programs(study(wildcards))
 
 
 def on_nodes(value):
-    """A resource function for jobs that train on several nodes; others do not have the resource."""
+    """A resource function: a value for jobs that train on several nodes, None for others."""
     return lambda wildcards: value if compute("nodes")(wildcards) > 1 else None
 
 
 def gpus_of_a_node(wildcards, attempt, rulename):
-    """A resource function: the same GPUs on each of several nodes, of the profile's model if any."""
+    """A resource function: the GPUs of each of several nodes, with the profile's GPU model if any."""
     gpus = on_nodes(compute("gpu")(wildcards))(wildcards)
     model = workflow.get_rule(rulename).resources.get("gpu_model")
     if gpus and model:
@@ -61,19 +61,19 @@ def gpus_of_a_node(wildcards, attempt, rulename):
 
 
 def nodes(wildcards):
-    """A resource function: how many nodes, of jobs that train on several."""
+    """A resource function: the number of nodes of jobs that train on several, None for others."""
     return on_nodes(compute("nodes")(wildcards))(wildcards)
 
 
-# What jobs that train ask for, besides memory. GPUs are those of all nodes, threads and memory of
-# each. On several nodes the job runs on the first one and itself starts a task on each, as
-# Snakemake has it for `mpi`.
+# The resources of training jobs, besides memory. GPUs are those of all nodes together, threads and
+# memory those of each node. On several nodes the job runs on the first and starts a task on each, as
+# jobs with Snakemake's resource `mpi` do.
 TRAINING = {
     "gpu": lambda wildcards: compute("gpu")(wildcards) * compute("nodes")(wildcards),
     "runtime": minutes,
     "nodes": nodes,
     "tasks": nodes,
-    "tasks_per_gpu": on_nodes(0),  # `tasks` are those of the job
+    "tasks_per_gpu": on_nodes(0),  # because `tasks` counts the tasks of the job
     "gres": gpus_of_a_node,
     "mpi": on_nodes("launcher"),
 }

@@ -1,4 +1,4 @@
-# Where the repository lies on this disk. No rules.
+# Finds the folder of the repository. No rules.
 import os
 import sys
 import tarfile
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 def root_of(source):
-    """The folder of the repository that a rule file is of.
+    """The folder of the repository that a rule file belongs to.
 
-    Of a workflow that uses this one from a code host, as snakedeploy writes it, Snakemake keeps a clone
-    and hands out its files one by one; the library is read as a whole, so that its commit is unpacked
-    once, beside that clone.
+    If another workflow uses this one from a code host, as snakedeploy writes it, Snakemake keeps a clone
+    and provides its files one by one. The library is needed as a whole, so its commit is unpacked once,
+    beside that clone.
     """
     if source.is_local:
         return Path(source.get_path_or_uri(secret_free=True)).parents[1]
@@ -31,14 +31,14 @@ def root_of(source):
             except OSError:  # another run was faster
                 if not folder.exists():
                     raise
-    # scripts, too, come one by one, without the library beside them
+    # scripts also come as single files, without the library beside them
     before = os.environ.get("PYTHONPATH")
     scripts = filter(None, [f"{folder}/workflow/scripts", before])
     os.environ.update(PYTHONPATH=os.pathsep.join(scripts))
     return folder
 
 
-# of the repository; `workflow.basedir` is, where this workflow is another one's module, that one's
+# the repository's folder; `workflow.basedir` is that of the main workflow if this one is a module
 ROOT = root_of(workflow.current_basedir)
 # scripts find the library beside them; rule files need this line
 sys.path.insert(0, str(ROOT / "workflow" / "scripts"))

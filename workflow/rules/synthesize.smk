@@ -1,13 +1,12 @@
 # Needs: the documents of a split's years.
 # Makes: results/{experiment}/datasets/{generator}/, a folder that datasets.load_dataset reads, and
-# rejected/pairs/{generator}/{split}.jsonl, what was not taken and why. Documents that a generator
-# has finished are in the store and are not asked about again. Train, validation and test are jobs
-# of their own: a new test document must not touch training. So are the pairs about training
-# documents that are held out of it.
+# rejected/pairs/{generator}/{split}.jsonl, the rejected pairs and why. Pairs of finished documents are
+# in the store and are not generated again. Train, validation, test and held-out pairs are separate
+# jobs, because a new test document must not change training.
 
 
-# What stands on the training side, as it is or nearly so, is not asked about. Training depends on
-# nothing of this.
+# No questions are written about documents that are, exactly or nearly, on the training side too.
+# Training does not depend on this.
 rule keep_apart:
     input:
         documents=lambda wildcards: layout(wildcards).documents(wildcards.split),
@@ -67,8 +66,8 @@ rule synthesize:
         "../scripts/synthesize.py"
 
 
-# Generators that follow rules take seconds, and those that ask a service need a network: both run
-# where Snakemake runs, as a compute node may have none.
+# Generators that follow rules take seconds, and those that use a service need a network, which a
+# compute node may lack: both run where Snakemake runs.
 use rule synthesize as synthesize_here with:
     wildcard_constraints:
         experiment=experiments_whose_generators(run_a_model=False),
@@ -104,7 +103,7 @@ rule describe_dataset:
 
 
 rule records:
-    """the datasets as records of a user and an assistant, for other trainers"""
+    """the datasets as chats of a user and an assistant, for other trainers"""
     input:
         [layout.records() for layout in LAYOUTS.values()],
 

@@ -1,9 +1,9 @@
-# Needs: the matrix and everything that was made on the way to it.
-# Makes: results/{experiment}/tables/ (CSV, Markdown, LaTeX). They are also part of `snakemake
-# --report`. What takes seconds runs where Snakemake runs.
+# Needs: the matrix and the results of all stages before it.
+# Makes: results/{experiment}/tables/ (CSV, Markdown, LaTeX), also part of `snakemake --report`. Jobs of
+# seconds run where Snakemake runs.
 
 
-# From listing to score: what each stage kept, what it rejected and why.
+# What each stage kept and rejected, and why, from listing to score.
 rule count_stages:
     input:
         listings=every(Layout.by_year, "listings"),
@@ -64,7 +64,7 @@ rule write_tables:
         "../scripts/write_tables.py"
 
 
-# Only of experiments with conversations.
+# Only for experiments with conversations.
 rule write_turns:
     input:
         questions=every(Layout.test_sets),
@@ -105,8 +105,8 @@ rule write_further_table:
         "../scripts/write_further_table.py"
 
 
-# What the jobs took, from the records they left and, on a cluster, from its accounting; and so what
-# a larger study would. It differs from run to run.
+# The cost of the jobs, from their records and, on a cluster, its accounting, and the resulting estimate
+# for a larger study. It differs from run to run.
 rule write_cost:
     input:
         matrix="results/{experiment}/tables/matrix.csv",
@@ -124,6 +124,6 @@ rule write_cost:
         uses=used(uses.write_cost),
         shown=shown,
     message:
-        "adds up what the jobs took"
+        "adds up the cost of the jobs"
     script:
         "../scripts/write_cost.py"

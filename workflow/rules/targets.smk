@@ -1,8 +1,8 @@
-# What a person can ask for by name, from left to right; the commands beside it are in commands.smk.
+# Targets with names, in the order of the stages; commands are in commands.smk.
 
 
 rule report:
-    """the report of each experiment, which is what `snakemake` alone makes"""
+    """the report of each experiment (the default)"""
     input:
         rules.all.input,
 

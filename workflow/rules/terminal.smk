@@ -1,5 +1,5 @@
-# What the terminal shows of a run (papertune/jobs/terminal.py). No rules; like insides.smk, taken from
-# inside Snakemake, whose own lines stand in its log and, with `--quiet host`, on the terminal.
+# What the terminal shows during a run (papertune/jobs/terminal.py). No rules; like insides.smk, it uses
+# Snakemake's internals. Snakemake's own lines are in its log and, with `--quiet host`, on the terminal.
 import atexit
 import logging
 import sys
@@ -18,15 +18,15 @@ include: "insides.smk"
 from papertune.jobs.terminal import Job, Terminal
 from papertune.report.ending import ending
 
-# of what Snakemake says without need, and what is worth a line all the same
+# the beginnings of Snakemake's messages of level INFO that are shown
 TOLD = (NOTHING_TO_BE_DONE_MSG, "Terminating processes", "Will exit after finishing")
 DRY = "This was a dry-run"
-# before a run begins
+# messages before a run begins that are not shown
 CHATTER = ("Config file ", "Assuming unrestricted shared filesystem")
 
 
 def stages(kinds):
-    """Rules and numbers of their jobs, in a line for each file of rules."""
+    """Rules and the numbers of their jobs, one line per rule file."""
     found = {}
     for rule, number in kinds.items():
         stage = Path(str(workflow.get_rule(rule).snakefile)).stem
@@ -37,7 +37,7 @@ def stages(kinds):
 
 
 def words_of(record):
-    """What a job is about, and of which experiment where there are several."""
+    """The message of a job, with its experiment if the run has several."""
     said = record.wildcards
     words = record.rule_msg or " ".join([record.rule_name, *said.values()])
     several = "experiment" in said and len(EXPERIMENTS) > 1
@@ -45,14 +45,14 @@ def words_of(record):
 
 
 class Lines(logging.Handler):
-    """Writes what Snakemake says of a run for those who started it."""
+    """Writes Snakemake's events to the terminal, in words for users."""
 
     def emit(self, record):
         event, text = getattr(record, "event", None), str(record.msg)
         if record.levelno >= logging.WARNING and event != LogEvent.JOB_ERROR:
             TERMINAL.say(text, wrong=record.levelno >= logging.ERROR)
         elif event == LogEvent.RUN_INFO and not (TERMINAL.total or QUIET):
-            # a dry-run says it again at its end
+            # a dry run repeats this event at its end
             kinds = {**record.stats}
             TERMINAL.plan(kinds, total := kinds.pop("total"))
             kinds.pop("all", None)
@@ -76,7 +76,7 @@ class Lines(logging.Handler):
 
 
 def take_terminal():
-    """Keep for ourselves the terminal of a run that makes files; a command writes to it."""
+    """Reserve the terminal of a run that makes files for our lines; commands write to it themselves."""
     commands = [job for job in workflow.dag.needrun_jobs() if not job.output]
     log = workflow.logger_manager.get_logfile()
     if log and OURS and not QUIET and all(job.rule.norun for job in commands):
@@ -86,33 +86,33 @@ def take_terminal():
 
 
 def said_at_the_end():
-    """What was found, if the reports are part of what was asked for; they are up to date then."""
+    """The results, if reports are among the targets; they are up to date then."""
     asked = {job.rule.name for job in workflow.dag.jobs}
     return ending(LAYOUTS.values()) if "write_page" in asked else ""
 
 
 def end_of_run():
-    """The last words of a run in which no job failed."""
+    """Print the last lines of a run without failed jobs."""
     said = [said_at_the_end(), TERMINAL.words_of_end() if TERMINAL.log else ""]
     TERMINAL.end()
     print(*filter(None, said), sep="\n", end="\n" if any(said) else "", file=sys.stderr)
 
 
 def end_of_nothing(record):
-    """A log record; where nothing had to be done the end is the same."""
+    """Filter log records: a run with nothing to do ends with the results, too."""
     if record.getMessage() == NOTHING_TO_BE_DONE_MSG:
         record.msg = f"{record.getMessage()}{said_at_the_end()}"
     return True
 
 
 def in_full(formatter):
-    """Have all of a job written down; Snakemake leaves the rest out where a rule has a message."""
+    """Have a formatter write all details of jobs; Snakemake omits them if a rule has a message."""
     written = formatter.format_job_info
     formatter.format_job_info = lambda job: written({**job, "rule_msg": None})
 
 
 def run_begins(record):
-    """A log record; from the one with which a run or dry-run starts, the terminal shows our lines."""
+    """Filter log records: once a run or dry run starts, the terminal shows our lines."""
     if getattr(record, "event", None) == LogEvent.WORKFLOW_STARTED:
         logger.removeHandler(SNAKEMAKES)
         logger.addHandler(Lines())

@@ -1,4 +1,4 @@
-"""Batches: a document's rows together, and as many tokens as memory holds."""
+"""Batches: a document's rows together, and as many tokens as fit in memory."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""What prompts of a batch begin with is read once, and nobody's answer changes by it."""
+"""The common prefix of a batch's prompts is computed once, and changes no answer."""
 
 import random
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Several answers to a question: each drawn by itself, kept, and none drawn twice."""
+"""Several answers to a question: each drawn independently, kept, and none drawn twice."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One small study for all who talk with its models."""
+"""One small study for all tests of the chat."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A model in a conversation reads what it read in training, and answers as it does in the study."""
+"""A model in the chat reads the same form as in training, and answers as in the study."""
 
 from dataclasses import replace
 from itertools import islice

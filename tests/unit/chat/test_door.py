@@ -1,4 +1,4 @@
-"""Nobody comes to the page without its token, under another name, or from another account."""
+"""Nobody reaches the page without its token, under another name, or from another account."""
 
 import http.client
 import os

@@ -1,4 +1,4 @@
-"""The conversation through a pipe, as a script has it."""
+"""The chat through a pipe, as a script uses it."""
 
 import subprocess
 import sys

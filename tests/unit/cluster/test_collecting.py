@@ -1,4 +1,4 @@
-"""What collecting will lack, told before the first page is asked."""
+"""What collecting will lack, reported before the first request."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What sbatch is given for jobs, by what a profile says of its site."""
+"""The arguments of sbatch for jobs, by a profile's settings."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""What the doctor's findings come to."""
+"""Whether the doctor's findings stop a run."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a run is told of the place where it was started."""
+"""Warnings about the session in which a run was started."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the machine that Snakemake runs on has: room, clock, internet, models, a browser."""
+"""Checks of this machine: disk, clock, internet, models, a browser."""
 
 from collections.abc import Iterator
 

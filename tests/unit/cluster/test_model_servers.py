@@ -1,4 +1,4 @@
-"""Servers of language models are asked what they have before a run needs them."""
+"""Servers of language models are asked for their models before a run needs them."""
 
 import json
 

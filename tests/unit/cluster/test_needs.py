@@ -1,4 +1,4 @@
-"""What a person has to bring for an experiment, told before anything starts."""
+"""What a user has to provide for an experiment, reported before anything starts."""
 
 import pytest
 

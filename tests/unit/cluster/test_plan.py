@@ -1,4 +1,4 @@
-"""The plan and the doctor, asked for as a user does."""
+"""The plan and the doctor, called as a user does."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A profile where Snakemake looks for it by name."""
+"""A profile is copied to where Snakemake finds it by name."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""How long a run still takes: right within a third after a tenth of the time, whatever the machine is."""
+"""The remaining time of a run: right within a third after a tenth of the time, on any machine."""
 
 import heapq
 import json

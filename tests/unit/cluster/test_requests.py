@@ -1,4 +1,4 @@
-"""What jobs ask for, whether a partition has it, and what a plan adds up to."""
+"""The resources of jobs, whether a partition has them, and the sums of a plan."""
 
 import pytest
 

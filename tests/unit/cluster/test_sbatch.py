@@ -1,4 +1,4 @@
-"""What is done with sbatch's refusals."""
+"""How refusals of sbatch are handled."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What Slurm's commands print, as Slurm 22.05 printed it, and what is read out of it."""
+"""Output of Slurm's commands, as Slurm 22.05 printed it, and what is parsed from it."""
 
 from types import SimpleNamespace
 

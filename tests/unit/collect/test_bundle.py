@@ -1,4 +1,4 @@
-"""Bundles: what they hold, and what is not taken from them."""
+"""Bundles: their content, and what is not unpacked from them."""
 
 import io
 import json

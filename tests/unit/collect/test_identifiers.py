@@ -1,4 +1,4 @@
-"""One document has one id, however its DOI, arXiv number or url is written."""
+"""One document has one id, however its DOI, arXiv number or URL is written."""
 
 import hashlib
 

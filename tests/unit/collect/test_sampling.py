@@ -1,4 +1,4 @@
-"""So many documents of each category, and what is said where there are fewer."""
+"""Samples by category, and the message where there are fewer documents."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What looks like a control token in somebody's text stays text, with real tokenizers of each kind."""
+"""Text that looks like a control token stays text, with real tokenizers of each kind."""
 
 import pytest
 

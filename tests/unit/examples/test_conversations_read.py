@@ -1,4 +1,4 @@
-"""Conversations: what is read before an answer, what goes first where it is too long, and the loss."""
+"""Conversations: the context of an answer, what is dropped first if it is too long, and the loss."""
 
 import logging
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A prompt that is too long loses of its context, and nothing else, wherever it is read."""
+"""A prompt that is too long loses only context, wherever it is read."""
 
 import json
 import re

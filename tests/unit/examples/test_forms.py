@@ -1,4 +1,4 @@
-"""What training reads of a pair, and that answering asks in the same form."""
+"""The form of a pair in training, and that answering uses the same form."""
 
 import pytest
 

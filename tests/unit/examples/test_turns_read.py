@@ -1,4 +1,4 @@
-"""What models read of a prompt with turns: chat or continuation, safe, and cut like any other."""
+"""Prompts with turns as models read them: chat or continuation, safe, and truncated alike."""
 
 import pytest
 from test_control import CHATML, HOSTILE, trained

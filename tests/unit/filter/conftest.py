@@ -1,4 +1,4 @@
-"""Questions of a study about made-up machines, and of a quiz."""
+"""Questions of a study about invented machines, and of a quiz."""
 
 import random
 

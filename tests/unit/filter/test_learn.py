@@ -1,4 +1,4 @@
-"""What is learned: nothing from what it is tested on, and the same again from the same."""
+"""Learning a filter: never from its test data, and reproducible."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A filter that is kept: asked from Python and from the command line, and refused where it is broken."""
+"""A saved filter: used from Python and from the command line, and refused if it is broken."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Precision, recall and F1 and their intervals, against what was drawn."""
+"""Precision, recall and F1 and their intervals, against simulated data."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The questions that are none of the study's: of tables, and of another experiment."""
+"""Unrelated questions: from tables, and from another experiment."""
 
 import csv
 import os

@@ -1,4 +1,4 @@
-"""Hours by estimate: figures that others have measured lie between the two ends."""
+"""Estimated hours: measurements of others are within the range."""
 
 import pytest
 

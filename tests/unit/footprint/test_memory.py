@@ -1,4 +1,4 @@
-"""The estimate of memory: parameters, what layers keep, what it says where a model does not fit."""
+"""The estimate of memory: parameters, activations, and the message if a model does not fit."""
 
 import json
 import os

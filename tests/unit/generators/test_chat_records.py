@@ -1,4 +1,4 @@
-"""Datasets as files of chats: how many, whole, and what a conversation is."""
+"""Datasets as files of chats: their number, their completeness, and conversations."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Every reason for which a pair is not kept."""
+"""Every reason for rejecting a pair."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which of several candidates is kept, by what marks, and that all of it can be read afterwards."""
+"""Which of several candidates is kept, by which marks, and that all of it is recorded."""
 
 import pytest
 

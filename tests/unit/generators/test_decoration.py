@@ -1,4 +1,4 @@
-"""What of a text is decoration, and what is notation, which must stay as it is."""
+"""What is decoration in a text, and what is notation, which must stay."""
 
 import random
 

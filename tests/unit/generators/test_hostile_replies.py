@@ -1,4 +1,4 @@
-"""Whatever a model writes costs one document a few seconds at most, and no run."""
+"""No reply of a model costs more than one document and a few seconds."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Pairs in many languages: what is grounded is kept, by the same rules as in English."""
+"""Pairs in many languages: grounded ones are kept, by the same rules as in English."""
 
 import json
 

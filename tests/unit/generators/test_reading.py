@@ -1,4 +1,4 @@
-"""What models write, in every dress that was seen, and the pairs that must come out of it."""
+"""Replies of models in all observed formats, and the pairs that must be read from them."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What is read in the replies of chat completions servers."""
+"""What is read from replies of chat completions servers."""
 
 import json
 

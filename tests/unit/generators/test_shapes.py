@@ -1,4 +1,4 @@
-"""Shapes of replies that are certain, those that are not, and texts that speak of a model's own marks."""
+"""Certain and uncertain formats of replies, and texts that mention a model's markers."""
 
 import json
 

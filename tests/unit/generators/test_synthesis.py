@@ -1,4 +1,4 @@
-"""Synthesis as a stage: whom it asks, what it keeps, what it says about the rest."""
+"""Synthesis as a stage: whom it asks, what it keeps, and how it reports the rest."""
 
 import json
 import tracemalloc

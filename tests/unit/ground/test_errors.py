@@ -1,4 +1,4 @@
-"""What others wrote, as it may be shown."""
+"""Text of strangers is made safe to show."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""What strangers wrote is read in a child: what harms it costs one document, and is not read again."""
+"""Text of strangers is parsed in a child process: a crash costs one document, once."""
 
 import os
 import signal

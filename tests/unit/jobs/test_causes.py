@@ -1,4 +1,4 @@
-"""Errors of the system and of libraries: what each means, and what nobody has thought of."""
+"""Errors of the system and of libraries: what each means, and what an unknown one says."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""What is known of jobs that failed, by their logs and by how they ended."""
+"""Reports of failed jobs, from their logs and from how they ended."""
 
 import os
 
@@ -51,7 +51,7 @@ def test_a_log_of_an_earlier_attempt_says_nothing_of_this_one(log):
         ("Command 'x' returned non-zero exit status 75.", ["SIGTERM", "again"]),
         ("Command 'x' returned non-zero exit status 1.", ["status 1", "make install"]),
         ("SLURM-job '7' failed, SLURM status is: 'OUT_OF_MEMORY'.", ["OUT_OF_MEMORY"]),
-        ("", ["nothing is known"]),
+        ("", ["not known"]),
     ],
 )
 def test_who_could_not_say_why_is_told_of_by_how_it_ended(log, ended, words):

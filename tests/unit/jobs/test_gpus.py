@@ -1,4 +1,4 @@
-"""Which GPUs jobs take that run at once on a machine without a scheduler."""
+"""Which GPUs concurrent jobs use on a machine without a scheduler."""
 
 import os
 import subprocess

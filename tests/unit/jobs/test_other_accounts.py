@@ -1,4 +1,4 @@
-"""Another account of the machine reaches nothing that a job's processes or servers listen with."""
+"""No other account of the machine can connect to a job's processes or servers."""
 
 import ctypes
 import fcntl

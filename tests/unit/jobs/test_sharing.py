@@ -1,4 +1,4 @@
-"""A store that a group shares: who goes on with what others have finished, and who need not."""
+"""A store that a group shares: who can continue others' work, and who cannot."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""What the terminal shows: each line whole, jobs in words, and nothing silent for long."""
+"""The terminal: complete lines, jobs in plain words, and never silent for long."""
 
 import io
 import os

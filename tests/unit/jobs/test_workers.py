@@ -1,4 +1,4 @@
-"""Several processes in one job: what each is given, what is told, and how they end."""
+"""Several processes in one job: their arguments, their output, and how they end."""
 
 import json
 import signal
@@ -42,7 +42,7 @@ def test_how_many_processes_a_job_has(asked, workers):
 
 
 def test_a_launcher_that_asks_for_something_else_is_named():
-    with pytest.raises(TrainingError, match="not a launcher: srun") as caught:
+    with pytest.raises(TrainingError, match="not a launcher command: srun") as caught:
         Workers(2, 4, 8, "srun {cpus}").command()
     assert "launcher" in caught.value.where
 

@@ -1,4 +1,4 @@
-"""What stands on the training side leaves validation and testing: under another id, year or title."""
+"""Documents also on the training side leave validation and test: under any id, year or title."""
 
 import random
 from dataclasses import replace

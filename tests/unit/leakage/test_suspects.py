@@ -1,4 +1,4 @@
-"""What is suspicious stays, is told, and can be left out of the matrix."""
+"""Suspicious documents stay, are reported, and can be left out of the matrix."""
 
 import random
 

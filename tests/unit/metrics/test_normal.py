@@ -1,4 +1,4 @@
-"""What counts of two texts that are compared: equal ones are equal, different ones are not."""
+"""Normalisation of texts for comparison: equal ones are equal, different ones are not."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""pass@k and how well formed programs are."""
+"""pass@k, and how well formed programs are."""
 
 import itertools
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A base is examined before anything is made for it; tokens that its tokenizer lost; its identity."""
+"""Checks of a base before use; tokens that its tokenizer lost; its identity."""
 
 import json
 import os

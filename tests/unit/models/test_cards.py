@@ -1,4 +1,4 @@
-"""What is known of models of the Hub before their files are here."""
+"""What is known of the Hub's models before their files are downloaded."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Model folders as others get them: cards from facts, whole weights, settings of generation."""
+"""Exported model folders: cards from facts, merged weights, generation settings."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""Model folders made of GGUF files: anybody's, and those that packages carry."""
+"""Model folders made from GGUF files: the user's, and those in packages."""
 
 import json
 import os

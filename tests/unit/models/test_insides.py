@@ -1,4 +1,4 @@
-"""What is used of other libraries' insides is still there, and still does what it is used for."""
+"""The internals of other libraries that are used still exist, and work as expected."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""`precision: auto` is what this machine computes faster, by a real measurement."""
+"""`precision: auto` is the faster one on this machine, by a real measurement."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The code in a model's card runs as it stands, and gives the answer that the study's own gave."""
+"""The code in a model's card runs unchanged, and gives the study's own answer."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What a preview says that a model reads is what training and answering read."""
+"""A preview shows exactly what a model reads in training and answering."""
 
 from dataclasses import replace
 

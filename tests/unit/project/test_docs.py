@@ -1,4 +1,4 @@
-"""The docs: a site without a broken link, commands that there are, and code that runs."""
+"""The docs: a site without a broken link, commands that exist, and code that runs."""
 
 import os
 import re

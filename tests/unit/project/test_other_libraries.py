@@ -1,4 +1,4 @@
-"""What rules and the web's rooms use of the insides of Snakemake and urllib3 is there.
+"""The internals of Snakemake and urllib3 that rules and the web code use exist.
 
 Seen on Snakemake 9 and urllib3 2.8; of transformers and bitsandbytes see the rooms of models and
 training.

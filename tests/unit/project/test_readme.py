@@ -1,4 +1,4 @@
-"""What README and docs say of a run is what files of that run say."""
+"""Numbers of README and docs are those of a run's files."""
 
 import hashlib
 import importlib.util

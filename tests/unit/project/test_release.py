@@ -1,4 +1,4 @@
-"""`make release`: a number in each place, the changelog made from the commits, a tag."""
+"""`make release`: a version in each place, the changelog made from the commits, a tag."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""The house stays readable: imports go one way, and nothing grows beyond its measure."""
+"""The code stays readable: imports go one way, and no file exceeds its limit."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""config/README.md: made of the settings' descriptions, with all their keys and a way to each heading."""
+"""config/README.md: made from the settings' descriptions, with all keys and headings."""
 
 import importlib.util
 import re

@@ -1,4 +1,4 @@
-"""The words that people look up in docs/troubleshooting.md are words that the code says."""
+"""The messages in docs/troubleshooting.md are messages of the code."""
 
 import ast
 import re

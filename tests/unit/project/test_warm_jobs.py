@@ -1,4 +1,4 @@
-"""The process that tests' jobs are copied from outlives whatever becomes of one of them."""
+"""The process that tests' jobs are forked from outlives any of them."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What is published is what was shown, and nothing leaves before it was asked for twice."""
+"""What is published is what was shown, and nothing leaves without a second confirmation."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Inspect takes the scores of a study, and comes to its means."""
+"""Inspect reads the scores of a study, and computes its means."""
 
 from pathlib import Path
 

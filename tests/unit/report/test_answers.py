@@ -1,4 +1,4 @@
-"""All answers for the explorer: nothing is left out, each text stands once, and pieces are plain data."""
+"""All answers for the explorer: complete, each text once, and pieces that are plain data."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What is claimed of made-up matrices: kinds of gain, verdicts, kept shares; and their numbers in words."""
+"""Claims about invented matrices: kinds of gain, verdicts, kept shares, numbers in words."""
 
 import re
 from dataclasses import replace

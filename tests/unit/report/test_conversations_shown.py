@@ -1,4 +1,4 @@
-"""Conversations in the report: by turn in a table, and whole and in their order on the page."""
+"""Conversations in the report: by turn in a table, and complete and in order on the page."""
 
 import json
 from collections import defaultdict

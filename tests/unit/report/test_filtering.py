@@ -1,4 +1,4 @@
-"""What the page and the tables say of the filter."""
+"""The filter on the page and in the tables."""
 
 from dataclasses import replace
 

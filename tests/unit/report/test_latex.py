@@ -1,4 +1,4 @@
-r"""Tables in LaTeX: they compile as they stand, fit a page, and no cell breaks them."""
+r"""Tables in LaTeX: they compile unchanged, fit a page, and no cell breaks them."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""The run's own account: what it found, what it was made with, and nothing private."""
+"""made.json: what the run found, its versions and settings, and nothing private."""
 
 import contextlib
 import getpass

@@ -74,7 +74,7 @@ def test_the_page_shows_matrix_counts_training_settings(study, page):
         "3 http 404",
         "5 not sampled",
         "Documents without text: 5",
-        "2 of them may have their text behind JavaScript",
+        "2 of them may show their text only with JavaScript",
         "apt-get install chromium",
         "188,224",
         "torch 2.13.0",

@@ -1,4 +1,4 @@
-"""Answers to probes in table and page; and a page for raters that gives no model away."""
+"""Answers to probes in table and page; and a page for raters that reveals no model."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""The table of programs: better form and worse logic can be told from it."""
+"""The table of programs tells better form from worse logic."""
 
 from dataclasses import replace
 

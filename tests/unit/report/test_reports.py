@@ -1,4 +1,4 @@
-"""The page of reports: what each one found, ours beside it, and what is like for like."""
+"""The page of reports: findings of each, ours beside them, and how they are alike and unlike."""
 
 import dataclasses
 

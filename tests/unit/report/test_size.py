@@ -1,4 +1,4 @@
-"""What a plan says of a study's size: where its numbers come from, and what more would cost."""
+"""The size of a study in a plan: the source of its numbers, and the cost of more."""
 
 import shutil
 from dataclasses import replace

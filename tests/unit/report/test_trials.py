@@ -1,4 +1,4 @@
-"""Figures of a series of trials: each trial is there with what it lost and scored."""
+"""Figures of a trial series: each trial with its loss and score."""
 
 import dataclasses
 import json

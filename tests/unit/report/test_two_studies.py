@@ -1,4 +1,4 @@
-"""Two studies side by side: what differs, and what may be held against each other."""
+"""Two studies side by side: what differs, and what may be compared."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""From what a model wrote to what is run of it."""
+"""The program that is run, from what a model wrote."""
 
 import textwrap
 

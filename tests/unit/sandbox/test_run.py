@@ -1,4 +1,4 @@
-"""Programs of others in the sandbox: they try to get out of it, and to use up what is not theirs."""
+"""Untrusted programs in the sandbox: they try to escape, and to exhaust resources."""
 
 import json
 import os

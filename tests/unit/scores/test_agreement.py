@@ -1,4 +1,4 @@
-"""Agreement of raters against published values, and intervals that hold what they say."""
+"""Agreement of raters against published values, and intervals with the stated coverage."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""An embedder is asked about what it can read, all of it, and read against what chance gives."""
+"""An embedder scores only texts that it can read, and is shown beside its chance level."""
 
 import dataclasses
 import logging

@@ -1,4 +1,4 @@
-"""What stands beside the headline metric tells form from content: tables of answers by hand."""
+"""Metrics beside the main one tell form from content: tables of answers by hand."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The matrix of made-up scores: values, verdicts, and what is not claimed."""
+"""The matrix of invented scores: values, verdicts, and what is not claimed."""
 
 import dataclasses
 import math

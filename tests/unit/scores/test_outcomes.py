@@ -1,4 +1,4 @@
-"""Programs of answers are run once, in the sandbox, and what tells nothing is not counted."""
+"""Programs of answers are run once, in the sandbox, and inconclusive ones are not counted."""
 
 from dataclasses import replace
 

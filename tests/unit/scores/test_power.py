@@ -1,4 +1,4 @@
-"""How small a difference a study can show: against simulated studies of that size."""
+"""The smallest difference that a study can show, against simulated studies of that size."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Ratings as a metric: models against their baselines, by texts that stay rated as long as they are there."""
+"""Ratings as a metric: models against their baselines, on texts that are still there."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Files of ratings: those that are none, are of something else or of what is gone are left out in words."""
+"""Files of ratings: invalid, foreign and outdated ones are reported and left out."""
 
 import json
 import os

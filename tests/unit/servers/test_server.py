@@ -1,4 +1,4 @@
-"""A model server as a job starts it: waited for, asked, started again, ended, whatever it does."""
+"""A model server started by a job: waited for, used, restarted, ended, whatever it does."""
 
 import json
 import logging

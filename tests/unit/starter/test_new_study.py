@@ -1,4 +1,4 @@
-"""``make new``: what a look into documents finds, what is proposed of it, and the file that is written."""
+"""``make new``: what it finds in documents, what it proposes, and the file that it writes."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Like with like: each model is held against a baseline of its base that is asked in its form."""
+"""Each model is compared with a baseline of its base that is asked in the same form."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Command lines of model servers: what may stand in them, and that none runs unless the user says so."""
+"""Command lines of model servers: their content, and that none runs without the user's consent."""
 
 import pytest
 import yaml

@@ -1,4 +1,4 @@
-"""What editors and the catalogue tell of the keys: the schemas describe each of them."""
+"""Descriptions of keys for editors and the catalogue: the schemas have one for each."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``make explain``: every setting, where it stands, and what nobody else is to see."""
+"""``make explain``: every setting, where it is set, and secrets that it hides."""
 
 from pathlib import Path
 

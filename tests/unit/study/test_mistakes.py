@@ -1,4 +1,4 @@
-"""Wrong settings are answered with key, place and what to write."""
+"""Wrong settings are reported with key, place and correction."""
 
 from copy import deepcopy
 from datetime import date

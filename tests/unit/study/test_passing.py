@@ -1,4 +1,4 @@
-"""What a study that runs programs needs, said before anything is run."""
+"""Requirements of a study with programs, reported before anything is run."""
 
 import pytest
 from pydantic import ValidationError

@@ -1,4 +1,4 @@
-"""What probes are asked, where those that are picked come from, and what cannot be asked."""
+"""Probes: how they are asked, which pairs are picked, and which are refused."""
 
 import pytest
 import yaml

@@ -1,4 +1,4 @@
-"""Prompt files: what of a file is the prompt."""
+"""Prompt files: which part of a file is the prompt."""
 
 import pytest
 import yaml

@@ -1,4 +1,4 @@
-"""Each setting, changed in turn: what depends on it is planned again, and nothing before that.
+"""Each setting, changed in turn: what depends on it is planned again, and nothing upstream.
 
 Settings are found in the schema. What is marked cosmetic plans tables, figures and page at most.
 """

@@ -1,4 +1,4 @@
-"""Trial series and sweeps: what short notations stand for, and errors that name what was written."""
+"""Trial series and sweeps: the models that they stand for, and errors that name what was written."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What models are asked: test sets by name, with the documents, the questions and the book of each."""
+"""Test sets by name: the documents, questions and book of each."""
 
 import pytest
 import yaml

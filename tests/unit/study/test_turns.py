@@ -1,4 +1,4 @@
-"""Prompt files with turns: as a chat, as a text to go on with, and what is none of both."""
+"""Prompt files with turns: as a chat, as a text to continue, and invalid ones."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What people do to YAML is answered with the place and with what to write."""
+"""Common mistakes in YAML are reported with place and correction."""
 
 import re
 

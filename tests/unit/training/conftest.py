@@ -1,4 +1,4 @@
-"""Runs of training, and runs that are stopped."""
+"""Training runs, and runs that are stopped."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The best checkpoint: by validation loss, or by what the model answers."""
+"""The best checkpoint: by validation loss, or by the model's answers."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What trains an experiment, as text for a base to read: nothing that tests, and each text once."""
+"""The training texts of an experiment as a corpus: no test data, and each text once."""
 
 import dataclasses
 import json

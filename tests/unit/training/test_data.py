@@ -1,4 +1,4 @@
-"""What training reads: texts for a base, and of pairs the best of a source, from its votes on."""
+"""Training data: texts for a base, and the best pairs of a source, by its votes."""
 
 import dataclasses
 

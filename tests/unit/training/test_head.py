@@ -1,4 +1,4 @@
-"""The head and the loss part by part: the same loss, the same gradients, far fewer logits at once."""
+"""Head and loss computed in parts: the same loss, the same gradients, far fewer logits at once."""
 
 import pytest
 

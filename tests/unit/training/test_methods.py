@@ -1,4 +1,4 @@
-"""Every method and every setting of training, for real, on models small enough for a test."""
+"""Every method and every setting of training, run on small models."""
 
 import re
 from contextlib import nullcontext

@@ -1,4 +1,4 @@
-"""Stopped, killed without notice, torn checkpoints, and how much disk a run takes."""
+"""Stopped and killed runs, torn checkpoints, and the disk space of a run."""
 
 import json
 import math

@@ -153,7 +153,7 @@ def test_where_one_has_no_memory_all_begin_anew_with_a_smaller_batch(study, monk
     job = study.start("memory-two", {"memory-two": short})
     assert job.end() == 0, job.said()
     assert "out of memory; continuing with at most" in job.said()
-    assert "all processes begin anew" in job.said()
+    assert "all processes restart" in job.said()
     two = study.folder / "memory-two/seed-1"
     assert facts_of(two)["batch"]["found"] and facts_of(two)["batch"]["examples"] == 4
     for ours, theirs in zip(history_of(two), history_of(one), strict=True):

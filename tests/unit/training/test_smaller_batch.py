@@ -1,4 +1,4 @@
-"""Batches that memory does not hold."""
+"""Batches that do not fit in memory."""
 
 import dataclasses
 import math

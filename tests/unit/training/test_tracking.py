@@ -1,4 +1,4 @@
-"""What a training tells a tracker while it runs, as the tracker has it afterwards."""
+"""What a training reports to a tracker while it runs, as the tracker has it afterwards."""
 
 import importlib.util
 import json

@@ -1,4 +1,4 @@
-"""Training for real: the same bytes again, what the Trainer is told, and what a run tells."""
+"""Real training: reproducible bytes, the Trainer's arguments, and the reports of a run."""
 
 import itertools
 import json

@@ -1,8 +1,7 @@
 """Errors written for people: what was wrong, where, and what to do.
 
-Servers, pages and files of strangers have a say in them, and in logs: titles, replies, addresses. A
-terminal would obey the control characters there, and an address may carry somebody's key. What others
-wrote is told, and kept of addresses, as it may be shown.
+Errors and logs contain text of strangers: titles, replies of servers, addresses. A terminal would
+obey control characters in it, and an address may carry a key. :func:`shown` makes such text safe.
 """
 
 import os
@@ -11,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote_plus
 
-# C0 but tab and newline, C1, marks that turn the direction of a line, halves of pairs, tags
+# C0 except tab and newline, C1, bidirectional marks, surrogates, tag characters
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
     "\U000e0000-\U000e007f]"
@@ -19,22 +18,23 @@ _CONTROL = re.compile(
 _USER = re.compile(r"(?<=://)[^\s/?#\"'<>]*@")
 _FIELD = re.compile(r"(?<=[?&;#])([^\s?&;#=\"'<>]{1,100}+)=")
 _VALUE = re.compile(r"[^&;\s#\"'<>]++")
-# words, or ends of words, in the decoded name of a parameter that carries a key; auth_type is none
+# words, or ends of words, in the decoded name of a parameter that carries a key; not auth_type
 _KEYS = re.compile(
     r"(?:token|secret|pass(?:word|wd|phrase|code)|pwd|auth(?:orization)?|(?<![a-z])(?:pass|sig|jwt)"
     r"|signature|credentials?|access[^a-z]?(?:key[^a-z]?)?id|(?:api|app|access|auth|user|ws|client"
     r"|consumer|licen[cs]e|private|secret|shared|subscription)[^a-z]?key)(?![a-z]|_type)"
 )
-# a short `key` is a name, a short `session` a part of a conference: dblp.org/rec?key=conf/isca/Smith20
+# carry keys only if the value is long: `key` may name a record, as in
+# dblp.org/rec?key=conf/isca/Smith20, and `session` a part of a conference
 _MAYBE = re.compile(r"(?:(?<!mon)key|(?<![a-z])sid|session|sess(?:ion)?[^a-z]?id)(?![a-z]|_type)")
 _LONG = re.compile(r"[\w.~+*-]{16}")
 
 
 def _keys(text: str) -> Iterator[tuple[re.Match[str], re.Match[str]]]:
-    """The parameters in a text that carry keys: name and value."""
+    """The parameters in a text that carry keys: matches of name and value."""
     end = 0
     for field in _FIELD.finditer(text):
-        if field.start() < end:  # in the key before
+        if field.start() < end:  # within the previous key
             continue
         name = re.sub("(?<=[a-z])(?=[A-Z])", "_", unquote_plus(field[1])).lower()
         maybe = _MAYBE.search(name) and _LONG.match(text, field.end())
@@ -44,7 +44,7 @@ def _keys(text: str) -> Iterator[tuple[re.Match[str], re.Match[str]]]:
 
 
 def _without(text: str, stars: str = "") -> str:
-    """A text with stars for its keys; without stars their parameters are left out."""
+    """A text with ``stars`` in place of its keys; if empty, the parameters are left out."""
     kept, end = [], 0
     for field, value in _keys(text):
         kept += [text[end : field.end() if stars else field.start()], stars]
@@ -53,7 +53,7 @@ def _without(text: str, stars: str = "") -> str:
 
 
 def shown(text: str) -> str:
-    """A text without what a terminal would obey, and without users and keys in its addresses.
+    """A text without control characters, and without users and keys in its addresses.
 
     A control character is written as Python writes it (``\\x1b``), a key as ``***``.
     """
@@ -63,7 +63,7 @@ def shown(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The same, its blanks and line breaks as single blanks: no line of a log begins within it."""
+    """As :func:`shown`, on one line, with single blanks: it cannot forge a line of a log."""
     return shown(" ".join(text.split()))
 
 
@@ -80,15 +80,15 @@ def without_keys(url: str) -> str:
 
 
 def keys_in(text: str) -> list[str]:
-    """The keys that addresses in the text carry as parameters, as they stand there and decoded."""
+    """The keys that addresses in the text carry as parameters, both as written and decoded."""
     return [form for _, value in _keys(text) for form in (value[0], unquote_plus(value[0]))]
 
 
 class PapertuneError(Exception):
     """A failure that the user can act on; scripts print it without a traceback.
 
-    It says what was wrong in one sentence, where (file and line, key or url), and what to do; of
-    what others wrote only that which may be shown.
+    It says what was wrong in one sentence, where (file and line, key or URL), and what to do. Texts
+    pass through :func:`shown`.
     """
 
     def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
@@ -103,10 +103,7 @@ class PapertuneError(Exception):
 
 
 def run_command(main: Callable[[list[str]], None]) -> None:
-    """Do what a command line asks for; what is wrong is told without a traceback, Ctrl-C ends it.
-
-    So does a reader that has heard enough (``| head``).
-    """
+    """Call ``main`` with the command line's arguments; errors, Ctrl-C and a closed pipe show no traceback."""
     try:
         main(sys.argv[1:])
         sys.stdout.flush()
@@ -121,11 +118,11 @@ def run_command(main: Callable[[list[str]], None]) -> None:
 
 
 class BusyError(PapertuneError):
-    """Another run is at work in the directory and in the way."""
+    """Another run in the directory prevents this one."""
 
 
 class SettingsError(PapertuneError):
-    """An experiment file that says something impossible."""
+    """An experiment file with invalid or contradictory settings."""
 
 
 class RecordError(PapertuneError):
@@ -133,24 +130,24 @@ class RecordError(PapertuneError):
 
 
 class CollectError(PapertuneError):
-    """A source that did not give what it should: a challenge, an empty listing, a dead host."""
+    """A source that did not deliver: a challenge, an empty listing, an unreachable host."""
 
 
 class GeneratorError(PapertuneError):
-    """A generator that cannot write pairs: a dead server, a missing model, a wrong key."""
+    """A generator that cannot write pairs: an unreachable server, a missing model, a wrong key."""
 
 
 class ServerError(GeneratorError):
-    """A model server that cannot be asked: it does not start, dies, refuses the key or the model."""
+    """A model server that cannot be used: it does not start, dies, refuses the key or the model."""
 
 
 class TrainingError(PapertuneError):
-    """Training that cannot start or go on."""
+    """Training that cannot start or continue."""
 
 
 class TryAgain(TrainingError):
-    """Training that has to begin anew in new processes, which will do it otherwise."""
+    """Training that has to restart in new processes, in another way, such as in smaller batches."""
 
 
 class EvaluationError(PapertuneError):
-    """Answers or scores that cannot be judged: none at all, or of different questions."""
+    """Answers or scores that cannot be evaluated: none at all, or of different questions."""

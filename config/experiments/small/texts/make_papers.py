@@ -22,7 +22,7 @@ COLUMN, PITCH = 56, 0.0165  # letters of a line; height of a line as a share of 
 
 
 def lines_of(text: str) -> list[tuple[str, str]]:
-    """The lines of a column, each with its weight; an empty one stands before each paragraph."""
+    """The lines of a column, each with its font weight, and an empty line between paragraphs."""
     found: list[tuple[str, str]] = []
     for paragraph in text.strip().split("\n\n"):
         weight = "bold" if HEADING.match(paragraph) else "roman"

@@ -1,4 +1,4 @@
-"""The ACL Anthology's XML, small files in the shape of the real ones."""
+"""The ACL Anthology's XML: small files in the format of the real ones."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Local rows parted by year: read once, digested by year, each document once."""
+"""Local rows split by year: read once, digested by year, each document once."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A post with a block of code keeps its indentation from wherever it comes to where it is judged."""
+"""A post with a code block keeps its indentation through all stages."""
 
 from xml.sax.saxutils import escape, quoteattr
 

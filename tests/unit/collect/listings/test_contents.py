@@ -1,4 +1,4 @@
-"""Files that are not what they are called: each is read, or told plainly."""
+"""Files whose content does not match their name: each is read, or refused with a clear message."""
 
 import bz2
 import gzip

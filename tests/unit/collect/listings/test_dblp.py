@@ -1,4 +1,4 @@
-"""What DBLP's entries are, and what its SPARQL endpoint is asked."""
+"""What DBLP's entries are, and which queries its SPARQL endpoint gets."""
 
 import pytest
 from pydantic import ValidationError

@@ -1,4 +1,4 @@
-"""Snapshots of DBLP, small ones, read as the large ones are."""
+"""Small snapshots of DBLP, read as the large ones are."""
 
 import gzip
 import subprocess

@@ -1,4 +1,4 @@
-"""Listings out of local files, and what a bad row costs."""
+"""Listings from local files, and the cost of a bad row."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Conversations in tables: each question with its answer, and a reason for what is none."""
+"""Conversations in tables: each question with its answer, and reasons for rejected rows."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Pages that list papers, DBLP's, the ACL Anthology's and PMLR's: small ones, read from the cache."""
+"""Pages of DBLP, the ACL Anthology and PMLR that list papers: small ones, read from the cache."""
 
 import pytest
 from pydantic import TypeAdapter

@@ -1,4 +1,4 @@
-"""Ready-made pairs: which columns are what, and what a bad row costs."""
+"""Ready-made pairs: the columns and what they mean, and the cost of a bad row."""
 
 import json
 

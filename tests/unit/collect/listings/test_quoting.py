@@ -1,4 +1,4 @@
-"""Cells of a table parted by tabs are quoted only where that is certain."""
+"""Cells of a tab-separated table are taken as quoted only where that is certain."""
 
 from pathlib import Path
 

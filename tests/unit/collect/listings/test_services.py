@@ -1,4 +1,4 @@
-"""What is taken of the answers of arXiv, Crossref, OpenAlex and Semantic Scholar, saved ones too."""
+"""What is read from replies of arXiv, Crossref, OpenAlex and Semantic Scholar, also saved ones."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A data dump's Posts.xml: which pairs are chosen, and what a bad file says."""
+"""A data dump's Posts.xml: which pairs are chosen, and the errors of a bad file."""
 
 import bz2
 import gzip

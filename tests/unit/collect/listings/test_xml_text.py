@@ -1,4 +1,4 @@
-"""What cannot stand in XML costs itself, wherever a block of it ends."""
+"""Text that is invalid in XML costs only itself, wherever a block ends."""
 
 from io import BytesIO
 

@@ -1,4 +1,4 @@
-"""The cascade of extractors on small pages of the shapes that publishers use, and on saved ones."""
+"""The cascade of extractors on small pages in the layouts of publishers, and on saved pages."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Abstracts in many languages are kept, however few blanks they have; rubbish is dropped as ever."""
+"""Abstracts in many languages are kept, however few blanks they have; rubbish is dropped."""
 
 import pytest
 

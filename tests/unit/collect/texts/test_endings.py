@@ -1,4 +1,4 @@
-"""What stands behind an abstract goes, and real sentences of the same words stay."""
+"""Text after an abstract is removed, and real sentences with the same words stay."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a stranger wrote so that it takes for ever is read within seconds, or costs its own document."""
+"""Text that is made to take forever is read within seconds, or costs its own document."""
 
 import signal
 import time

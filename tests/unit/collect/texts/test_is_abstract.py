@@ -1,4 +1,4 @@
-"""What is an abstract, what only stands in its place, and which of two is the fuller."""
+"""What is an abstract, what is only in its place, and which of two is more complete."""
 
 from pathlib import Path
 

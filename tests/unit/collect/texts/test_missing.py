@@ -1,4 +1,4 @@
-"""Words that stand where nothing is known, and those that only look like them."""
+"""Placeholders for missing values, and words that only look like them."""
 
 import pytest
 

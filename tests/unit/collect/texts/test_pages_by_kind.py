@@ -1,4 +1,4 @@
-"""The abstract alone is taken, in the title's language, from pages of the shapes of many sites."""
+"""Only the abstract is read, in the title's language, from pages in the layouts of many sites."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Titles and abstracts of papers in the layouts of several houses, and what stands in their place."""
+"""Titles and abstracts of papers in the layouts of several publishers, and what replaces them."""
 
 import random
 import textwrap

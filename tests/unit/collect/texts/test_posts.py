@@ -1,4 +1,4 @@
-"""Posts into text: what goes, what stays, and that nobody is named."""
+"""Posts into text: what is removed, what stays, and that nobody is named."""
 
 import html
 import unicodedata

@@ -1,4 +1,4 @@
-"""Formulas once, indices and powers readable, in pages, in JATS and in what APIs give."""
+"""Formulas once, subscripts and powers readable, in pages, in JATS and in replies of APIs."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Titles: the same one in different hands, others that look alike, and what is no paper."""
+"""Titles: the same one in different spellings, similar but different ones, and what is no paper."""
 
 import pytest
 

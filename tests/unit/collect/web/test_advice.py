@@ -1,4 +1,4 @@
-"""A page that a listing needs and that does not come: what to do stands beside what was wrong."""
+"""A page that a listing needs and that cannot be fetched: the error says what to do."""
 
 import pytest
 

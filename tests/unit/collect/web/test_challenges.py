@@ -1,4 +1,4 @@
-"""Pages that a wall puts in a page's place, and the letters of a page whatever it says of them."""
+"""Challenges in place of a page, and the encoding of a page, whatever it declares."""
 
 import pytest
 

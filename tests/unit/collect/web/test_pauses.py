@@ -1,4 +1,4 @@
-"""The pause between two requests to one host, whoever asks."""
+"""The pause between two requests to one host, over all processes."""
 
 import errno
 import fcntl

@@ -1,4 +1,4 @@
-"""Hosts in parallel, each in its order."""
+"""Hosts in parallel, the requests of each in order."""
 
 import threading
 import time

@@ -1,9 +1,9 @@
-"""How long a run on this machine still takes: planned work, at rates that what it did has shown.
+"""Estimates the remaining time of a run on this machine, from planned work and the pace so far.
 
-Each job has an estimate from its settings (:mod:`papertune.footprint.work`), at a rate that is measured
-when the run begins. What has finished, and how far running jobs say that they are, correct it: by the
-jobs of the same rule where some are known, else by all that run a language model; what was lately
-counts more, as others may use the machine too. Then jobs are dealt to the machine as they will be.
+Each job has an estimate from its settings (:mod:`papertune.footprint.work`), at a rate measured
+when the run begins. Finished jobs and the progress of running jobs correct it: jobs of the same
+rule if there are any, else all that run a language model. Recent jobs count more, because the
+machine may be shared. Then the schedule of the jobs on the machine is simulated.
 """
 
 import csv
@@ -28,17 +28,19 @@ from papertune.owned import anybodys
 from papertune.study.layout import Layout
 
 FOLDER = Path("logs")
-FIRST, EVERY = 10.0, 30.0  # seconds to the first look, and between two of them
-BUSY = 100  # times as long as a look takes is waited at least
-KNOWN = 0.05  # share of a job from which on its own pace counts
-RECENT = 120.0  # seconds that its pace is of, if it did so much in these
-HALF = 600.0  # after so many seconds what a job took counts half as much
+FIRST, EVERY = 10.0, 30.0  # seconds to the first estimate, and between two estimates
+BUSY = 100  # least ratio of the wait to the time that an estimate takes
+KNOWN = 0.05  # share of a job from which its own pace counts
+RECENT = 120.0  # seconds over which its pace is measured, if it did at least this share in them
+HALF = 600.0  # half-life of a job's weight, in seconds since it ended
 MODELS = ("synthesize", "train", "answer", "pretrain_base")  # whose pace is the processor's
-OVERDUE = 0.2  # of what a job has taken, if that is more than was expected
-END = 4096  # bytes of a log that are looked at
+OVERDUE = (
+    0.2  # least remaining time of an overdue job, as a share of the time since its last progress
+)
+END = 4096  # bytes at the end of a log that are read
 COLUMNS = ("time", "elapsed", "left", "done", "jobs")
 
-CORES = "_cores"  # as Snakemake calls threads, of jobs and of the machine
+CORES = "_cores"  # Snakemake's name of threads, of jobs and of the machine
 
 _SAID = re.compile(r"[: ](\d{1,9})/(\d{1,9})(?: \(|, loss)")
 _WHEN = len("2026-01-31 12:00:00")
@@ -46,14 +48,14 @@ _WHEN = len("2026-01-31 12:00:00")
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A job of a run; ``needs`` are places, in the same list, of those that come before it."""
+    """A job of a run; ``needs`` are the indices, in the list of jobs, of those it depends on."""
 
     rule: str
-    experiment: str  # empty where it belongs to none
+    experiment: str  # empty if it belongs to none
     wildcards: dict[str, str]
     log: str = ""
     needs: tuple[int, ...] = ()
-    asks: dict[str, int] = field(default_factory=dict)  # of cores, memory, …
+    asks: dict[str, int] = field(default_factory=dict)  # resource → amount: cores, memory, …
 
     @property
     def kind(self) -> str:
@@ -63,23 +65,25 @@ class Planned:
 
 @dataclass(slots=True)
 class _State:
-    """Seconds of a job: expected to start and to work, taken so far, and what it says is done."""
+    """Seconds of a job: expected to start and to work, taken so far, and its logged progress."""
 
     start: float
     work: float
-    taken: float | None = None  # None where it has not begun
+    taken: float | None = None  # None if it has not begun
     ended: bool = False
     ago: float = 0.0  # since it ended
-    told: list[tuple[float, float]] = field(default_factory=list)  # when, from its start, and share
+    told: list[tuple[float, float]] = field(
+        default_factory=list
+    )  # seconds from its start, share done
 
     @property
     def whole(self) -> float:
-        """What it takes from start to end, before anything is known of it."""
+        """Expected seconds from start to end, before any progress is known."""
         return self.start + self.work
 
     @property
     def lately(self) -> tuple[float, float] | None:
-        """As :attr:`seen`, of the part that it did last."""
+        """As :attr:`seen`, for the most recent part of a running job."""
         if not self.ended and self.told:
             when, share = self.told[-1]
             for before, had in reversed(self.told):
@@ -89,17 +93,17 @@ class _State:
 
     @property
     def seen(self) -> tuple[float, float] | None:
-        """Seconds that it took so far, and that it was expected to take; None if not known yet."""
+        """Seconds taken so far, and seconds expected for this part; None if not known yet."""
         if self.taken is None or not self.whole:
             return None
         if not self.ended and self.told and self.told[-1][1] >= KNOWN:
             when, share = self.told[-1]
             return when, self.start + share * self.work
-        # one that should have ended takes as much longer at least
+        # an overdue job: its pace is at least this slow
         return (self.taken, self.whole) if self.ended or self.taken > self.whole else None
 
     def rest(self, pace: float) -> float:
-        """Seconds that it still takes, if all takes ``pace`` times as long as expected."""
+        """Remaining seconds, if everything takes ``pace`` times as long as expected."""
         if self.ended:
             return 0.0
         if self.taken is None:
@@ -120,19 +124,19 @@ def left(
     loaded: bool = False,
     rate: float = RATE,
 ) -> tuple[float, int]:
-    """Seconds that a run still takes, and how many of its jobs are done.
+    """The remaining seconds of a run, and the number of its jobs that are done.
 
     Args:
-        jobs: All that it makes.
-        layouts: Experiments by their name.
-        limits: What the machine has of what jobs ask for; what is not named has no limit.
-        run: Its name in records of jobs.
+        jobs: All jobs of the run.
+        layouts: Experiment → its paths.
+        limits: Resource → amount that the machine has; other resources have no limit.
+        run: The run's name in records of jobs.
         now: Seconds since 1970.
-        loaded: Jobs start with their libraries loaded.
+        loaded: Whether jobs start with their libraries loaded.
         rate: Operations of a thread and second, as :func:`papertune.footprint.work.measured_rate`.
 
     Raises:
-        KeyError: the limits do not say how many cores there are.
+        KeyError: the limits lack the number of cores.
     """
     states = [_state(job, layouts, run, now, rate) for job in jobs]
     for state in states if loaded else ():
@@ -151,7 +155,7 @@ def left(
 def _state(
     job: Planned, layouts: Mapping[str, Layout], run: str, now: float, rate: float
 ) -> _State:
-    # what experiments share belongs to none
+    # a job that experiments share belongs to none
     of = [layouts[job.experiment]] if job.experiment in layouts else layouts.values()
     times = [seconds_of(layout, job.rule, job.wildcards, rate) for layout in of]
     state = _State(*max(times, default=(0.0, 0.0)))
@@ -166,7 +170,7 @@ def _state(
 
 
 def _record_of(job: Planned, run: str) -> JobRecord | None:
-    """The newest attempt of this run; None where there is none that came to something."""
+    """The record of the newest attempt in this run; None if there is none, or it failed."""
     folder = folder_of(jobs_folder(job.experiment), job.rule, job.wildcards)
     for path in sorted(folder.glob("[!.]*.json"), reverse=True):
         if (record := read_record(path)) and record.run == run:
@@ -175,9 +179,9 @@ def _record_of(job: Planned, run: str) -> JobRecord | None:
 
 
 def _told(log: str, started: float) -> list[tuple[float, float]]:
-    """How much of its work a running job said was done, and how long after its start.
+    """The progress in a running job's log: pairs of seconds from its start and share done.
 
-    A writer that asks again begins to count anew: that is not told.
+    A generator that makes another attempt counts from 0 again; such lines are left out.
     """
     told: list[tuple[float, float]] = []
     with suppress(OSError, ValueError), open(log, "rb", opener=anybodys) as stream:
@@ -192,7 +196,7 @@ def _told(log: str, started: float) -> list[tuple[float, float]]:
 
 
 def _paces(jobs: Sequence[Planned], states: Sequence[_State]) -> dict[str, float]:
-    """Rule → how many times as long as expected its jobs take; also of all that run models."""
+    """Rule → time taken by its jobs divided by the expected time; also for all that run models."""
     sums: dict[str, list[float]] = {}
     for job, state in zip(jobs, states, strict=True):
         if state.seen is not None:
@@ -209,7 +213,7 @@ def _dealt(
     begun: Sequence[bool],
     limits: Mapping[str, int],
 ) -> float:
-    """Seconds until all are done, each begun as soon as what it needs is there and there is room."""
+    """Seconds until all jobs are done, if each begins as soon as its needs and resources allow."""
     waits = [len(job.needs) for job in jobs]
     after: list[list[int]] = [[] for _ in jobs]
     for place, job in enumerate(jobs):
@@ -237,7 +241,7 @@ def _dealt(
 
 
 class Clock(threading.Thread):
-    """Tells beside a run, in words and in ``logs/remaining.csv``, how long it still takes."""
+    """Reports the remaining time during a run, in words and in ``logs/remaining.csv``."""
 
     def __init__(
         self,
@@ -253,7 +257,7 @@ class Clock(threading.Thread):
         self.loaded = bool(os.environ.get(ADDRESS))
 
     def run(self) -> None:
-        """Look now and then, until the run ends."""
+        """Estimate at intervals, until the run ends."""
         began, wait, rate = time.time(), FIRST, measured_rate()
         with suppress(OSError):
             FOLDER.mkdir(exist_ok=True)
@@ -264,8 +268,8 @@ class Clock(threading.Thread):
             try:
                 known = (self.jobs, self.layouts, self.limits, self.run_name, now)
                 seconds, done = left(*known, loaded=self.loaded, rate=rate)
-            except Exception as error:  # no run should end of it
-                self.tell(f"how long it takes is not known ({one_line(str(error))[:200]})")
+            except Exception as error:  # a failed estimate must not end a run
+                self.tell(f"remaining time unknown ({one_line(str(error))[:200]})")
                 return
             told = (round(now), round(now - began), round(seconds), done, len(self.jobs))
             with suppress(OSError), open(FOLDER / "remaining.csv", "a", encoding="utf-8") as stream:
@@ -275,7 +279,7 @@ class Clock(threading.Thread):
 
 
 def words(seconds: float, now: float) -> str:
-    """``about 47 min left (14:32)``."""
+    """The remaining time in words, ``about 47 min left (14:32)``."""
     minutes = math.ceil(seconds / 60)
     said = "less than 1 min" if minutes < 2 else f"about {minutes} min"
     until = time.strftime("%H:%M", time.localtime(now + seconds))

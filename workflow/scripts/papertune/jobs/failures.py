@@ -1,4 +1,4 @@
-"""What a run tells of its jobs that failed: which, what was wrong and where, what to do, which log."""
+"""Reports of failed jobs: which job, what was wrong and where, what to do, which log."""
 
 import errno
 import re
@@ -13,10 +13,10 @@ from papertune.jobs.causes import AGAIN, HINTS, cause_of
 from papertune.jobs.progress import LOG_LINE
 from papertune.jobs.stopping import STATUS
 
-END = 65_536  # bytes of a log in which its last error is looked for
+END = 65_536  # bytes at the end of a log that are searched for its last error
 SLACK = 2.0  # seconds that a file server's clock may be behind
-MOST = 20  # jobs that are named
-FIRST_WORDS = 160  # characters of an error where there are several
+MOST = 20  # failed jobs that are listed
+FIRST_WORDS = 160  # characters of each error in a list
 _LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ([A-Z]+) [\w.]+: ", re.MULTILINE)
 _STATUS = re.compile(r"non-zero exit status (-?\d+)|died with <Signals\.(SIG\w+)")
 _ERRNO = re.compile(r"^\w+: \[Errno (\d+)\] ([^\n]*?): '([^'\n]+)'\s*\Z", re.MULTILINE)
@@ -25,7 +25,7 @@ _CRASHES = {"SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE"}
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A job that failed; ``said`` is whether it has told so itself, where the user reads it."""
+    """A failed job; ``said`` is whether it has already shown its error to the user."""
 
     job: str
     words: str
@@ -34,7 +34,7 @@ class Failure:
 
     @property
     def first_words(self) -> str:
-        """The beginning of its words, on one line."""
+        """The first line of the error, shortened to :data:`FIRST_WORDS` characters."""
         text = self.words.partition("\n")[0]
         return text if len(text) <= FIRST_WORDS else f"{text[: FIRST_WORDS - 1]}…"
 
@@ -55,16 +55,16 @@ def failure_of(
     here: bool = True,
     said: bool | None = None,
 ) -> Failure:
-    """What is known of a job that failed.
+    """The failure of a job, from its log or else from how it ended.
 
     Args:
         rule: Its rule.
-        wildcards: What they stand for.
-        logs: Its log, and what else there is.
-        since: When it started, in seconds since 1970: an older log is another attempt's.
+        wildcards: Names and values of its wildcards.
+        logs: Its log, then further log files.
+        since: When it started, in seconds since 1970: an older log is of another attempt.
         ended: How it ended, as Snakemake or the cluster says.
         here: Whether it ran on this machine.
-        said: Whether the user has read its own words, as for ``here`` if not given.
+        said: Whether it has already shown its error to the user; by default, if it ran here.
     """
     job = one_line(" ".join([rule, *(f"{name}={value}" for name, value in wildcards.items())]))
     words = last_error(Path(logs[0]), since) if logs else ""
@@ -76,7 +76,7 @@ def failure_of(
 
 
 def last_error(log: Path, since: float = 0.0) -> str:
-    """The error that a job ended with, as its log has it; empty where it has none of that attempt."""
+    """The error that a job ended with, from its log; empty if the log has none of this attempt."""
     with suppress(OSError):
         if log.stat().st_mtime < since - SLACK:
             return ""
@@ -91,33 +91,33 @@ def last_error(log: Path, since: float = 0.0) -> str:
 
 
 def _words_of_end(ended: str) -> str:
-    """The same of a job that could not say why it failed."""
+    """The error of a job that could not log one, from its status or signal."""
     found = _STATUS.search(ended)
     number = abs(int(found[1] or 0)) if found else 0
     name = found[2] if found and found[2] else ""
-    # a shell gives 128 and the signal's number
+    # a shell reports 128 plus the signal's number
     with suppress(ValueError):
         name = name or (signal.Signals(number - 128).name if number > 128 else "")
     if name == "SIGKILL":
         what = "the job was killed (SIGKILL), most often because the machine's memory ran out"
-        hint = f"end what else needs memory, or run one job at a time (--cores 1); {AGAIN}"
+        hint = f"end other programs that need memory, or run one job at a time (--cores 1); {AGAIN}"
     elif name in _CRASHES:
         what = f"the job crashed in a library ({name})"
-        hint = f"see the last lines of its log; {AGAIN}. If it crashes there again, report it"
+        hint = f"see the last lines of its log; {AGAIN}. If it crashes again, report it"
     elif name or number == STATUS:
-        what, hint = f"the job was told to stop ({name or 'SIGTERM'})", AGAIN
+        what, hint = f"the job was asked to stop ({name or 'SIGTERM'})", AGAIN
     elif found:
-        what = f"the job ended with status {number} before it could say why"
-        hint = "see what it printed, above or in .snakemake/log; is the installation whole (make install)?"
+        what = f"the job ended with status {number} before it could log an error"
+        hint = "see its output, above or in .snakemake/log; check the installation (make install)"
     else:
-        return shown(ended.strip()) or "nothing is known of how it ended"
+        return shown(ended.strip()) or "it is not known how the job ended"
     return str(PapertuneError(what, hint=hint))
 
 
 def summary(failures: Iterable[Failure], waiting: int = 0) -> str:
-    """The last words of a run: all jobs that failed, and what the first one said.
+    """The last lines of a failed run: all failed jobs, and the full error of the first.
 
-    ``waiting`` is how many others need what these would have made.
+    ``waiting`` is the number of jobs that need their results.
     """
     jobs = [*failures]
     count = f"{len(jobs)} jobs failed" if len(jobs) != 1 else "1 job failed"
@@ -136,23 +136,23 @@ def summary(failures: Iterable[Failure], waiting: int = 0) -> str:
 
 
 def of_snakemake(kind: str, said: str) -> str:
-    """What one of Snakemake's own exceptions says, in words where it is known.
+    """The message of one of Snakemake's own exceptions, reworded if it is a known one.
 
     Args:
         kind: The name of the exception.
-        said: Its text, at times with a traceback.
+        said: Its text, sometimes with a traceback.
     """
     told = None
     if found := _ERRNO.search(said):
         told = cause_of(OSError(int(found[1]), found[2], found[3]))
     elif kind == "ProtectedOutputException":
         files = said.partition("affected files:")[2].split()
-        what = f"these results are there and cannot be written: {', '.join(files)}"
+        what = f"these results exist and are write-protected: {', '.join(files)}"
         hint = f"chmod -R u+w on them; where {HINTS[errno.EROFS]}"
         told = PapertuneError(what, hint=hint)
     elif kind == "MissingOutputException":
         files = [line.strip() for line in said.splitlines() if line.startswith("results/")]
-        what = f"a job ended well, and its results are not seen: {', '.join(files)}"
+        what = f"a job succeeded, but its results are missing: {', '.join(files)}"
         hint = "network file systems show files late: set latency-wait: 120 in the profile, then "
         told = PapertuneError(what, hint=hint + AGAIN)
     return said if told is None else str(told)

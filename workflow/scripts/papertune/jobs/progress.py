@@ -22,27 +22,27 @@ Item = TypeVar("Item")
 
 LOG, SHARD = "PAPERTUNE_LOG", "PAPERTUNE_SHARD"  # variables: a job's log, the number of its part
 
-LOG_LINE = "\n  Log: "  # after what a job ended with, in log and on terminal
-EVERY = 10.0  # seconds between two lines of progress, at least
+LOG_LINE = "\n  Log: "  # after a job's last error, in the log and on the terminal
+EVERY = 10.0  # least seconds between two lines of progress
 
 
 class Plain(logging.Formatter):
-    """What others wrote is in messages and tracebacks: titles, replies, errors of servers."""
+    """Makes messages and tracebacks safe to show: they may contain text of servers and pages."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """A line of the log as it may be shown."""
+        """Format a line of the log, as :func:`shown` makes it."""
         return shown(super().format(record))
 
 
 class _LogFile(logging.FileHandler):
-    """A log that is no link to another file."""
+    """A log that never follows a link to another file."""
 
     def _open(self) -> Any:
         return open(self.baseFilename, self.mode, encoding=self.encoding, opener=anybodys)
 
 
 def log_beside(kind: str) -> Path:
-    """A log of its own for what a job starts, beside the job's; in a temporary folder without one."""
+    """The path of a log for a process of a job: beside the job's log or in a temporary folder."""
     own, shard = os.environ.get(LOG, ""), os.environ.get(SHARD, "")
     if not own:
         return Path(tempfile.mkdtemp(prefix="papertune-log-"), f"{kind}.log")
@@ -61,12 +61,12 @@ def job_log(path: str | Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     open(path, "w", opener=anybodys).close()
     os.environ[LOG] = str(path.absolute())
-    # appending: tracebacks are written to it by another way
+    # append, because tracebacks are written through another handle
     file = _LogFile(path, mode="a", encoding="utf-8")
     file.setFormatter(Plain("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(Plain("%(message)s"))
-    # what libraries warn of stands in the log alone
+    # warnings of libraries go to the log only
     terminal.addFilter(
         lambda record: record.name.startswith("papertune") or record.levelno >= logging.ERROR
     )
@@ -76,7 +76,7 @@ def job_log(path: str | Path) -> Iterator[None]:
     quieten()
     stopping.install()
     stopping.guard()
-    # Ctrl-C is no error: a word of it in place of Python's traceback
+    # Ctrl-C is no error: one line instead of Python's traceback
     sys.excepthook = _excepthook
     try:
         with in_words():
@@ -98,20 +98,20 @@ def _excepthook(kind: type[BaseException], error: BaseException, trace: Any) -> 
 
 
 class _WithoutHandlers(logging.Logger):
-    """The logger of a library that would write past ours, as it came from a server or a file."""
+    """The logger of a library that would bypass our handlers, and so write unsafe text."""
 
     propagate = property(lambda self: True, lambda self, _: None)
 
     def addHandler(self, hdlr: logging.Handler) -> None:
-        """Nothing: what it tells goes to ours."""
+        """Do nothing: messages go to our handlers."""
 
 
 def quieten() -> None:
-    """Let libraries tell only what matters of what they do, and through our handlers alone."""
+    """Silence chatty libraries, and route the messages of the others through our handlers only."""
     for own in ("huggingface_hub", "datasets", "transformers", "torch"):
         logger = logging.getLogger(own)
         logger.handlers.clear()
-        logger.__class__ = _WithoutHandlers  # they may not be imported yet, which takes seconds
+        logger.__class__ = _WithoutHandlers  # without importing the library, which takes seconds
     clients = ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3")
     for chatty in (*clients, "filelock", "absl"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -120,13 +120,13 @@ def quieten() -> None:
 def progress(
     items: Iterable[Item], total: int, what: str, *, size: Callable[[Item], int] = lambda _: 1
 ) -> Iterator[Item]:
-    """Pass items on and log done/total and the rate now and then, and at the end.
+    """Yield the items; log done/total and the rate at intervals and at the end.
 
-    ``size`` says how many of the total an item is.
+    ``size`` is how many of the total an item counts for.
 
     Raises:
-        Interrupted: the job was asked to stop and there are more items; whoever took the last
-            one has finished it, and none is begun.
+        Interrupted: the job was asked to stop and there are more items. The last yielded item is
+            finished, and no other is begun.
     """
     if total:
         stopping.check()
@@ -134,7 +134,7 @@ def progress(
     for item in items:
         done += size(item)
         yield item
-        if done < total:  # a job that has done its work may as well end well
+        if done < total:  # a job whose work is done ends normally
             stopping.check()
         now = time.monotonic()
         if now - last >= EVERY:

@@ -1,7 +1,7 @@
-"""What the terminal shows while a run goes on: which jobs start, and one line of progress.
+"""What the terminal shows during a run: which jobs start, and one line of progress.
 
-Jobs write to their own logs, and what they print goes to the log of the run. The terminal is written
-to from here alone, so that nothing tears the line of progress.
+Jobs write to their own logs, and what they print goes to the log of the run. Only this module
+writes to the terminal, so that nothing breaks the line of progress.
 """
 
 import os
@@ -21,18 +21,16 @@ from tqdm import tqdm
 from papertune.errors import one_line, shown
 from papertune.owned import anybodys
 
-SILENT = (
-    10.0  # seconds without a line where nobody sees the line of progress, and then a hundredth …
-)
-SLOWER = 0.01  # … of the time so far
-LONG = 60.0  # seconds of a job whose end is worth a line
-EACH = 5.0  # seconds for which one of several running jobs is the one that is shown
-COLUMNS, ROWS = 80, 24  # of a terminal that does not know
-END = 4096  # bytes of a log in which its last line is looked for
+# in a file or pipe: least seconds between two lines of progress, and as a share of the time so far
+SILENT, SLOWER = 10.0, 0.01
+LONG = 60.0  # seconds from which the end of a job gets a line
+EACH = 5.0  # seconds for which the line of progress shows one of several running jobs
+COLUMNS, ROWS = 80, 24  # of a terminal that does not report its size
+END = 4096  # bytes at the end of a log that are searched for its last line
 SLACK = 2.0  # seconds that a file server's clock may be behind
 _LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ([A-Z]+) [\w.]+: ")
 
-tqdm.monitor_interval = 0  # no thread beside ours
+tqdm.monitor_interval = 0  # no monitoring thread
 
 
 def duration(seconds: float) -> str:
@@ -45,7 +43,7 @@ def duration(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job that has been started, or submitted to a cluster."""
+    """A job that was started, or submitted to a cluster."""
 
     rule: str
     words: str
@@ -54,7 +52,7 @@ class Job:
     since: float = field(default_factory=time.time)  # seconds since 1970
 
     def lines(self, last: int | None = None) -> list[str]:
-        """What this attempt has logged, or what is in the last bytes of it."""
+        """The lines that this attempt has logged, or those in the ``last`` bytes of them."""
         with suppress(OSError):
             if self.log and os.stat(self.log).st_mtime >= self.since - SLACK:
                 with open(self.log, "rb", opener=anybodys) as stream:
@@ -65,7 +63,7 @@ class Job:
 
     @property
     def waits(self) -> bool:
-        """Whether the cluster has not begun it: the first thing that a job does is to open its log."""
+        """Whether it is still in the cluster's queue: a job first opens its log."""
         return self.submitted and not self.lines(0)
 
     def __str__(self) -> str:
@@ -74,9 +72,9 @@ class Job:
 
 
 class Terminal:
-    """The terminal of a run, or the file or pipe that stands for it.
+    """The terminal of a run, or the file or pipe in its place.
 
-    From :meth:`watch` to :meth:`end` it is ``sys.stderr``.
+    From :meth:`watch` to :meth:`end` it replaces ``sys.stderr``.
     """
 
     encoding = "utf-8"
@@ -85,20 +83,20 @@ class Terminal:
         self.out, self.own, self.lock = out, out is sys.stderr, threading.RLock()
         self.unfinished = ""  # the beginning of a line
         self.began = self.said = time.monotonic()
-        self.remaining = ""  # how long it still takes, in words
+        self.remaining = ""  # the remaining time, in words
         self.done = self.total = 0
         self.running: dict[int, Job] = {}
         self.failed: set[int] = set()
         self.kinds: Counter[str] = Counter()  # rule → jobs of this run
-        self.named: set[str] = set()  # rules of which one job was named for all
+        self.named: set[str] = set()  # rules of which one job was shown for all
         self.warnings: Counter[str] = Counter()
         self.log = ""
-        self.given = list[int]()  # standard output and error as they were
+        self.given = list[int]()  # duplicates of the original standard output and error
         self.over = threading.Event()
         self.bar: Any = None
 
     def write(self, text: str) -> int:
-        """Lines, above the line of progress; an unfinished one waits for its end."""
+        """Write lines above the line of progress; an unfinished line waits for its end."""
         with self.lock:
             lines, newline, self.unfinished = (self.unfinished + text).rpartition("\n")
             if newline:
@@ -108,7 +106,7 @@ class Terminal:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing: whole lines are out."""
+        """Do nothing: complete lines are already written."""
 
     def isatty(self) -> bool:
         """Whether it is a terminal."""
@@ -119,33 +117,33 @@ class Terminal:
         return self.out.fileno()
 
     def columns(self) -> int:
-        """How wide it is; some terminals do not know that of themselves."""
+        """The terminal's width; a default if it is unknown."""
         with suppress(OSError):
             return os.get_terminal_size(self.fileno()).columns or COLUMNS
         return COLUMNS
 
     def say(self, text: str, *, wrong: bool = False) -> None:
-        """Write a line or several; what is wrong in red."""
+        """Write one or several lines, in red if something is wrong."""
         red = wrong and self.isatty() and "NO_COLOR" not in os.environ
         self.write(f"\033[31m{text}\033[0m\n" if red else f"{text}\n")
 
     def watch(self) -> None:
-        """Show from now on what is done: in one line that changes, in a file by lines now and then."""
+        """Begin to show progress: in one line that changes, or in a file by a line at intervals."""
         how = {"file": self.out, "leave": False, "nrows": ROWS, "disable": not self.isatty()}
         self.bar = tqdm(total=1, bar_format="{bar:10} {desc}", **how)
         if self.own:
             sys.stderr = self
-        elif not self.isatty():  # what a dry-run says, which goes to standard output
+        elif not self.isatty():  # a dry run, which writes to standard output
             return
         self.thread = threading.Thread(target=self._watch, name="terminal", daemon=True)
         self.thread.start()
 
     def plan(self, kinds: Mapping[str, int], total: int) -> None:
-        """The jobs of this run, by rule and in all."""
+        """Set the numbers of this run's jobs, by rule and in total."""
         self.kinds, self.total = Counter(kinds), total
 
     def begin(self, log: str | Path) -> None:
-        """Jobs are about to start: what they print goes to ``log``, the log of the run."""
+        """Redirect the output of jobs, which are about to start, to ``log``, the log of the run."""
         with self.lock:
             self.log = str(log)
             self.given = [os.dup(1), os.dup(2)]
@@ -162,7 +160,7 @@ class Terminal:
             os.close(file)
 
     def end(self) -> None:
-        """Take the line of progress away, and give back what :meth:`begin` has taken."""
+        """Remove the line of progress, and restore what :meth:`begin` redirected."""
         self.over.set()
         with self.lock:
             if self.bar is not None:
@@ -175,7 +173,7 @@ class Terminal:
                 sys.stderr = sys.__stderr__
 
     def starts(self, number: int, job: Job, *, several: bool) -> None:
-        """A job starts or is submitted; of ``several`` quick ones of a rule, the first is named."""
+        """Show that a job starts or is submitted; of ``several`` jobs of a rule, only the first."""
         with self.lock:
             again = number in self.failed
             self.failed.discard(number)
@@ -189,7 +187,7 @@ class Terminal:
             self.say(f"{_now()} {how}{job.words}{more}")
 
     def ends(self, number: int, *, well: bool = True) -> None:
-        """A job has ended."""
+        """Record the end of a job, count its warnings, and show the end of a long one."""
         with self.lock:
             job = self.running.pop(number, None)
             if job is None:
@@ -206,26 +204,26 @@ class Terminal:
                 self.say(f"{_now()} {job.words}: done {how}")
 
     def counts(self, done: int, total: int) -> None:
-        """How many jobs are done."""
+        """Set how many jobs are done."""
         self.done, self.total = done, total
 
     def remains(self, words: str) -> None:
-        """How long it still takes; without a line of progress that is a line."""
+        """Set the remaining time, in words; without a line of progress, write it."""
         self.remaining = words
         if not self.log:
             self.say(words)
 
     def words_of_end(self) -> str:
-        """How long it took, what jobs warned of, and where all of it stands."""
+        """The last lines: duration, number of warnings by rule, and path of the run's log."""
         lines = [f"It took {duration(time.monotonic() - self.began)}."]
         if found := {rule: n for rule, n in self.warnings.items() if n}:
             kinds = ", ".join(f"{rule} {n}" for rule, n in found.items())
-            lines.append(f"Warnings of jobs: {kinds}; they stand in logs/.")
-        lines.append(f"All that was said: {self.log}")
+            lines.append(f"Warnings of jobs: {kinds}; see logs/.")
+        lines.append(f"Log of the run: {self.log}")
         return "\n".join(lines)
 
     def status(self) -> str:
-        """What is done, how long it still takes, and what is being done."""
+        """The line of progress: jobs done, the remaining time, and a running job."""
         if not self.log:
             return f"planning ({duration(time.monotonic() - self.began)})"
         with self.lock:

@@ -1,9 +1,9 @@
 """The processes that share a job's work, on this node or on several.
 
-Those that train one model together meet through ``torch.distributed``; shards each have a part of
-the work and keep what they finish in the store. Both are started by torch's elastic agent (what
-``torchrun`` runs): one on this node, or one on each node that a profile's ``launcher`` starts. All
-have one end of a pipe from the job: when it closes, the job was told to stop or is gone.
+Processes that train one model together communicate through ``torch.distributed``; shards each have
+a part of the work and keep finished items in the store. Torch's elastic agent (which ``torchrun``
+runs) starts both: one agent on this node, or one on each node that a profile's ``launcher`` starts.
+All hold one end of a pipe from the job: when it closes, the job was asked to stop or has died.
 """
 
 import json
@@ -30,17 +30,17 @@ from papertune.owned import held_folder
 log = logging.getLogger("papertune")
 
 LIBRARY = Path(__file__).parents[2]
-AT_ONCE = 5.0  # seconds within which failures have one cause
+AT_ONCE = 5.0  # seconds within which failures are taken to have one cause
 
 Batch = TypeVar("Batch")
 
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """The processes of a job: on each node so many, one for each GPU where there are GPUs.
+    """The processes of a job: ``each`` on each node, one for each GPU if there are GPUs.
 
-    The launcher runs another command on so many nodes, once on each; ``{nodes}``, ``{processes}``
-    (which is 1) and ``{threads}`` (of a node) may stand in it.
+    The launcher runs another command once on each of the nodes; it may contain ``{nodes}``,
+    ``{processes}`` (which is 1) and ``{threads}`` (of a node).
     """
 
     nodes: int = 1
@@ -49,20 +49,20 @@ class Workers:
     launcher: str = ""
 
     def command(self) -> list[str]:
-        """The launcher with its numbers; raises TrainingError if it asks for something else."""
+        """The launcher with its numbers; raises TrainingError for an unknown placeholder."""
         try:
             filled = self.launcher.format(nodes=self.nodes, processes=1, threads=self.threads)
             return shlex.split(filled)
         except (LookupError, ValueError) as error:
             raise TrainingError(
-                f"not a launcher: {self.launcher} ({error})",
+                f"not a launcher command: {self.launcher} ({error})",
                 where="set-resources: train: launcher, in the profile",
-                hint="it may have {nodes}, {processes} and {threads} in it",
+                hint="use only the placeholders {nodes}, {processes} and {threads}",
             ) from None
 
 
 def workers_of(resources: Mapping[str, Any], threads: int) -> Workers:
-    """The processes of a job, by what it asked for: ``gpu`` on all ``nodes`` together, threads on each.
+    """The processes of a job, by its resources: ``gpu`` on all ``nodes`` together, threads each.
 
     Without a ``launcher`` from the profile, this is the only node.
     """
@@ -73,10 +73,10 @@ def workers_of(resources: Mapping[str, Any], threads: int) -> Workers:
 
 
 def run(work: Callable[..., None], workers: Workers, **arguments: Any) -> None:
-    """Have all processes do ``work(threads=…, **arguments)`` together; one is this process.
+    """Call ``work(threads=…, **arguments)`` in all processes; a single one is this process.
 
-    The work is a function of a module that asks :mod:`papertune.jobs.distributed` who it is; its
-    annotations say how to read its arguments from JSON.
+    The work is a function of a module that gets its rank from :mod:`papertune.jobs.distributed`;
+    its annotations say how to read its arguments from JSON.
 
     Raises:
         Interrupted: the job or a process was asked to stop; all have ended at the same step.
@@ -89,20 +89,20 @@ def run(work: Callable[..., None], workers: Workers, **arguments: Any) -> None:
         try:
             return _launch(work, workers, arguments)
         except TryAgain as error:
-            log.warning("%s: all processes begin anew", error)
+            log.warning("%s: all processes restart", error)
 
 
 def run_shards(
     work: Callable[..., None], parts: Sequence[Sequence[Any]], *, threads: int, **arguments: Any
 ) -> None:
-    """Have each part worked on by a process of its own, ``work(part, threads=…, **arguments)``.
+    """Call ``work(part, threads=…, **arguments)`` for each part in a process of its own.
 
-    The work is a function of a module that keeps what it finishes in the store; parts and arguments
-    are JSON values. The job's threads and GPUs are divided.
+    The work is a function of a module that keeps finished items in the store; parts and arguments
+    are JSON values. The job's threads and GPUs are divided among the processes.
 
     Raises:
-        Interrupted: the job or a worker was asked to stop; every worker has ended its batch.
-        PapertuneError: a worker failed; the others have ended the batch they were at.
+        Interrupted: the job or a worker was asked to stop; every worker has finished its batch.
+        PapertuneError: a worker failed; the others have finished their current batch.
     """
     given = os.environ.get("CUDA_VISIBLE_DEVICES")  # as CUDA names them
     if given is None:
@@ -115,12 +115,12 @@ def run_shards(
 
 
 def deal(batches: Sequence[Batch], shards: int) -> list[list[Batch]]:
-    """The batches of each shard, like cards: batches that lie together take about as long."""
+    """The batches of each shard, dealt in turn, because neighbouring batches take about as long."""
     return [list(batches[first::shards]) for first in range(min(shards, len(batches)))]
 
 
 def divide(gpus: Sequence[str], count: int) -> list[str]:
-    """The GPUs of each of ``count`` workers, comma-separated; where they are few, they are shared."""
+    """The GPUs of each of ``count`` workers, comma-separated; shared if there are too few."""
     if len(gpus) < count:
         return [(gpus or [""])[number % max(1, len(gpus))] for number in range(count)]
     ends = [number * len(gpus) // count for number in range(count + 1)]
@@ -133,7 +133,7 @@ def _launch(
     """Start all processes and wait until they have ended.
 
     Raises:
-        TryAgain: a process found that they have to begin anew, and left word how.
+        TryAgain: a process found that all have to restart, and recorded with which settings.
     """
     from pydantic_core import to_json
 
@@ -141,7 +141,7 @@ def _launch(
     threads = max(1, workers.threads // workers.each)
     shared = None
     if workers.launcher:
-        shared = Path(".snakemake").absolute()  # all nodes see the folder of the run
+        shared = Path(".snakemake").absolute()  # all nodes can read the folder of the run
         shared.mkdir(exist_ok=True)
     task = {
         "work": f"{work.__module__}:{work.__qualname__}",
@@ -154,7 +154,7 @@ def _launch(
     ours = {
         "PYTHONPATH": os.pathsep.join(filter(None, library)),
         "OMP_NUM_THREADS": str(threads),  # accelerate would choose
-        "TORCH_CPP_LOG_LEVEL": "ERROR",  # no advice on how to go through parameters
+        "TORCH_CPP_LOG_LEVEL": "ERROR",  # suppresses advice on iterating over parameters
     }
     if workers.nodes == 1:
         ours |= {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "=lo"}
@@ -164,7 +164,7 @@ def _launch(
             stream.write(to_json(task))
         process = subprocess.Popen(
             [*workers.command(), sys.executable, *COMMAND, folder],
-            stdin=subprocess.PIPE,  # its end tells them that the job is over
+            stdin=subprocess.PIPE,  # closed to signal that the job is over
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=os.environ | ours,
@@ -178,23 +178,23 @@ def _launch(
                     process.stdin.close()
                 time.sleep(0.1)
         finally:
-            process.kill()  # those that it has started die with it
+            process.kill()  # its child processes die with it
             process.wait()
             process.stdin.close()
-            reader.join(5)  # last words may take to come
+            reader.join(5)  # the last lines may be late
     told.judge(process.returncode)
 
 
 class _Told:
-    """What all processes of a job tell."""
+    """Collects the output of all processes of a job."""
 
     def __init__(self) -> None:
-        self.last = ""  # line
-        self.stopped = ""  # what stopped one of them
+        self.last = ""  # line of output
+        self.stopped = ""  # the signal that stopped one of them
         self.failures: list[dict[str, Any]] = []
 
     def relay(self, lines: Iterable[bytes]) -> None:
-        """Put what is told into the log, or keep it."""
+        """Log the lines, and keep failures and stops."""
         for line in lines:
             text = line.decode("utf-8", errors="replace").rstrip().rpartition("\r")[2]
             level, _, said = text.partition(" ")
@@ -208,12 +208,12 @@ class _Told:
                 log.log(number or logging.INFO, "%s", self.last)
 
     def judge(self, status: int) -> None:
-        """Raise Interrupted if they were told to stop, and PapertuneError if one failed."""
+        """Raise Interrupted if the processes were asked to stop, PapertuneError if one failed."""
 
         def rank(failure: dict[str, Any]) -> tuple[int, float]:
-            """What a process knew of its end comes first: torch aborts the others, who lost it.
+            """A sort key: errors that a process knows come first, because torch aborts the others.
 
-            Others fail, too, of one that was killed, and are told to end after one has failed.
+            Others also fail because one was killed, or get SIGTERM after one has failed.
             """
             number = failure.get("signal")
             kind = 0 if failure.get("known") else 2 if number is None else 1
@@ -230,5 +230,5 @@ class _Told:
         if status:
             raise PapertuneError(
                 f"the processes ended with status {status}: {self.last}",
-                hint="what they told stands in the log; the next attempt goes on from what is kept",
+                hint="see their output in the log; the next attempt resumes from what is finished",
             )

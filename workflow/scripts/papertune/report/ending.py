@@ -1,4 +1,4 @@
-"""What stands on the terminal when a run has ended: what each study found, and where its report is."""
+"""The last lines of a run on the terminal: each study's results, and the path of its report."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,7 +8,7 @@ from papertune.study.layout import Layout
 
 
 def ending(layouts: Iterable[Layout]) -> str:
-    """The matrix in words, the headline and the path of the report of each study that is finished."""
+    """The matrix as text, the headline and the report's path, for each finished study."""
     parts = []
     for layout in layouts:
         root = Path(layout.root)
