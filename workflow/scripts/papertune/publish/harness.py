@@ -1,9 +1,9 @@
-"""Tasks for lm-evaluation-harness: the questions of a test set, asked as a model of the study is asked.
+"""Tasks for lm-evaluation-harness: the questions of a test set in the prompts of the study.
 
-Each test set makes two tasks, one whose answers are scored and one of how likely the reference answers
-are. Prompts stand in them as the model reads them, in its chat template where it has one: the harness
-itself would give a chat one turn, today's date and a template's own defaults. Its numbers are the
-study's where no prompt was too long for the model and words are of ASCII.
+Each test set makes two tasks: one scores generated answers, the other the likelihood of reference
+answers. Prompts are stored as the model reads them, in its chat template if it has one, because the
+harness would make every chat a single turn, with today's date and the template's own defaults. Its
+numbers equal the study's if no prompt was too long for the model and all words are ASCII.
 """
 
 import json
@@ -91,7 +91,7 @@ def _tasks(name: str, most: int) -> dict[str, dict[str, object]]:
 
 
 def main(arguments: list[str]) -> None:
-    """Write the tasks of an experiment and its scores for Inspect, and say where and how they are run."""
+    """Write the tasks of an experiment and its scores for Inspect, and print how to use them."""
     if len(arguments) != 1:
         raise PapertuneError("which experiment?", where="make harness", hint="EXPERIMENT=demo")
     layout = layout_of(arguments[0])

@@ -1,8 +1,8 @@
-"""What of a study goes to the Hugging Face Hub, once it was asked for twice: data, models, report.
+"""Push a study to the Hugging Face Hub after two confirmations: pairs, models and report.
 
-The report lies beside the pairs that it is about: who sees the one sees the other. Texts of documents
-belong to their authors, and go, with the pairs and in the report, only where that is asked for. A token
-is what ``hf auth login`` keeps, or ``HF_TOKEN``; nothing here reads or shows it.
+The report goes into the repository of the pairs, so that both have the same readers. Texts of documents
+belong to their authors: pairs and report contain them only if that is requested. The token is the one
+of ``hf auth login``, or ``HF_TOKEN``; this module neither reads nor shows it.
 """
 
 import argparse
@@ -35,7 +35,7 @@ EVALUATIONS = ".eval_results"
 CARD = """\
 # Question–answer pairs of a study
 
-Made by Papertune. Each folder has the pairs of one writer, and a card that says who that is:
+Made by Papertune. Each folder has the pairs of one writer and a card that describes it:
 
 | folder | splits |
 | --- | --- |
@@ -48,22 +48,22 @@ pairs = load_dataset({data!r}, {first!r}, split={split!r})
 print(len(pairs), pairs[0]["question"], pairs[0]["answer"])
 ```
 
-`report.html` is what the study found, to be opened from disk (with `explorer/` beside it, where there is
-one); `tables/` has its numbers.
-{left}What the pairs are about belongs to the authors of the documents.
+`report.html` has the results of the study: open it from disk, with `explorer/` beside it if there is one.
+`tables/` has its numbers.
+{left}The content of the documents belongs to their authors.
 """
 LEFT = """\
-The texts of the documents stay out: of the pairs (their `context` is empty) and of the report.
+The texts of the documents are left out, from the pairs (their `context` is empty) and from the report.
 """
 
 
 def stage(layout: Layout, to: str, folder: Path, *, texts: bool) -> dict[str, tuple[str, Path]]:
-    """Put together what each repository gets.
+    """Assemble the files of each repository.
 
     Args:
         to: The user or organisation on the Hub.
-        folder: An empty folder to put it together in.
-        texts: Whether texts of documents go along.
+        folder: An empty folder for them.
+        texts: Whether texts of documents are included.
 
     Returns:
         Name of a repository → its kind (``dataset`` or ``model``) and its folder.
@@ -133,9 +133,9 @@ def _stage_report(report: Path, folder: Path, texts: bool) -> None:
 
 
 def _stage_benchmark(layout: Layout, folder: Path, scored: dict[str, str]) -> None:
-    """``eval.yaml``, which tells the Hub which questions a score in ``.eval_results/`` is of.
+    """Write ``eval.yaml``: the questions behind each score in ``.eval_results/``.
 
-    It names no evaluation framework: the Hub has a list of those, and this study's is none of it.
+    It names no evaluation framework: the Hub has a closed list of them, without this one.
     """
     study = layout.experiment
     tasks = [
@@ -148,7 +148,7 @@ def _stage_benchmark(layout: Layout, folder: Path, scored: dict[str, str]) -> No
 
 
 def _stage_model(export: Path, folder: Path, name: str, data: str, texts: bool) -> dict[str, str]:
-    """Returns what is scored: the name of each task → its test set."""
+    """Returns the scored tasks: name → test set."""
     from huggingface_hub import EvalResultEntry, ModelCard, constants, eval_result_entries_to_yaml
 
     folder.mkdir()
@@ -164,7 +164,7 @@ def _stage_model(export: Path, folder: Path, name: str, data: str, texts: bool) 
         card = card.replace(f"'context': {example['context']!r},", "'context': '',")
         facts["example"] = example | {"context": ""}
         write_json(folder / "training.json", facts)
-    (folder / "README.md").unlink()  # a link would be the export's own
+    (folder / "README.md").unlink()  # it may be a hard link to the export's file
     (folder / "README.md").write_text(card, encoding="utf-8")
     results = ModelCard.load(export / "README.md").data.eval_results or []
     when = datetime.fromtimestamp((export / "README.md").stat().st_mtime, UTC)
@@ -185,7 +185,7 @@ def _stage_model(export: Path, folder: Path, name: str, data: str, texts: bool) 
 
 
 def summary(staged: dict[str, tuple[str, Path]], *, private: bool, texts: bool) -> str:
-    """What would be pushed, how large it is, where, who would see it, and which licences it asks for."""
+    """What would be pushed: files, size, place, visibility and licences."""
     from huggingface_hub import constants
 
     lines = [f"To {constants.ENDPOINT}, {'private' if private else 'PUBLIC: anybody can read it'}:"]
@@ -199,17 +199,17 @@ def summary(staged: dict[str, tuple[str, Path]], *, private: bool, texts: bool) 
                 f"    licence of its base {base['hub'] or base['name']}: {base['licence']}"
             )
     if texts:
-        lines.append("  WITH the texts of documents: do their authors' licences let you?")
+        lines.append("  WITH the texts of documents: do their licences allow it?")
     else:
         lines.append(
-            "  without texts of documents, which are their authors': pairs and report leave them out "
-            "(WITH_TEXTS=1 takes them along), but questions and answers may quote them"
+            "  without the texts of documents, which belong to their authors (WITH_TEXTS=1 includes "
+            "them); questions and answers may still quote them"
         )
     return "\n".join(lines)
 
 
 def agreed(name: str, ask: Callable[[str], str] | None) -> bool:
-    """Whether somebody says so twice; without a terminal, YES names the repository of the data."""
+    """Whether the user confirms twice; without a terminal, YES must name the data repository."""
     if ask is None:
         return os.environ.get("YES") == name
     if ask("Push this? [y/N] ").strip().lower() != "y":
@@ -218,7 +218,7 @@ def agreed(name: str, ask: Callable[[str], str] | None) -> bool:
 
 
 def check_visibility(staged: dict[str, tuple[str, Path]]) -> None:
-    """Raise PapertuneError where a repository is there already for anybody to read."""
+    """Raise PapertuneError if a repository exists already and is public."""
     from huggingface_hub import HfApi
     from huggingface_hub.errors import RepositoryNotFoundError
 
@@ -226,12 +226,12 @@ def check_visibility(staged: dict[str, tuple[str, Path]]) -> None:
     for name, (kind, _) in staged.items():
         with suppress(RepositoryNotFoundError):
             if not api.repo_info(name, repo_type=kind).private:
-                hint = "make it private on the Hub, or say PUBLIC=1"
+                hint = "make it private on the Hub, or set PUBLIC=1"
                 raise PapertuneError("this repository is public", where=name, hint=hint)
 
 
 def push(staged: dict[str, tuple[str, Path]], *, private: bool) -> None:
-    """Make the repositories where they are not there, and upload what changed."""
+    """Create missing repositories, and upload changed files."""
     from huggingface_hub import HfApi
 
     api: Any = HfApi()
@@ -249,7 +249,7 @@ def publish(
     """Show what would be pushed, ask twice, and push it; returns whether it was pushed.
 
     Raises:
-        PapertuneError: as :func:`stage`; a repository is public that is to be private.
+        PapertuneError: as :func:`stage`; or a repository is public and should be private.
     """
     with scratch("publish") as folder:
         staged = stage(layout, to, Path(folder), texts=texts)
@@ -268,9 +268,9 @@ def main(arguments: list[str]) -> None:
     """Publish an experiment."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m papertune.publish.hub")
     parser.add_argument("experiment")
-    parser.add_argument("--to", required=True, help="a user or an organisation on the Hub")
-    parser.add_argument("--public", action="store_true", help="for anybody to read")
-    parser.add_argument("--with-texts", action="store_true", help="texts of documents, too")
+    parser.add_argument("--to", required=True, help="user or organisation on the Hub")
+    parser.add_argument("--public", action="store_true", help="make the repositories public")
+    parser.add_argument("--with-texts", action="store_true", help="include the texts of documents")
     given = parser.parse_args(arguments)
     ask = input if sys.stdin.isatty() else None
     how = {"private": not given.public, "texts": given.with_texts}

@@ -16,9 +16,9 @@ from papertune.study.layout import Layout
 
 
 def write_inspect(layout: Layout, folder: Path) -> list[Path]:
-    """Write samples and scores of what is scored already; returns the files of scores.
+    """Write the samples and scores of all finished cells; returns the files of scores.
 
-    Of the metrics those are written that have a value of their own for every answer.
+    Only metrics with a value for each answer are written.
     """
     make_folder(folder)
     answers, written = layout.by_cell("answers"), []

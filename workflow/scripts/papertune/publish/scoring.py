@@ -1,6 +1,6 @@
-"""What lm-evaluation-harness needs beside a task: its questions, and how their answers are scored.
+"""Load the questions of a task for lm-evaluation-harness, and score their answers.
 
-A copy of this file lies beside each task, so it imports nothing of the project.
+A copy of this file is written beside the tasks, so it imports nothing of the project.
 """
 
 import json

@@ -50,7 +50,7 @@ def leakage_table(layout: Layout) -> Table:
                 ["reported, kept", f"{generator}/{split}", "", "same_pair_other_text", detail]
             )
     columns = ["What became of it", "Split", "Document", "Reason", "Where"]
-    return Table("On both sides of a split", columns, rows, left=5)
+    return Table("Leakage between training and test", columns, rows, left=5)
 
 
 def unsuspected_table(experiment: Experiment, matrix: str | Path, without: str | Path) -> Table:

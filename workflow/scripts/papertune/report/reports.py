@@ -1,14 +1,15 @@
 """One page for several published reports: their findings beside ours, with what is comparable."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from papertune.files import atomic_write, read_json
 from papertune.report.figures import inline
+from papertune.report.page import FIGURES
 from papertune.report.parts import PARTS, PLAIN, content_policy, environment
 from papertune.report.table import read_table
+from papertune.report.trials import FIGURES as TRIALS
 from papertune.study.layout import Layout
 from papertune.study.settings.reproduction import Line
 
@@ -42,14 +43,14 @@ def write_reports(layouts: Mapping[str, Layout], output: str | Path) -> None:
 
 def _shown(layout: Layout, line: Line, name: str) -> dict[str, Any]:
     """A line with its tables and figures."""
-    tables, figures, links = [], [], []
+    tables, figures, links, captions = [], [], [], FIGURES | TRIALS
     for path in layout.reproduced(line):
         own = Path(path).stem
         if path.endswith(".json"):
-            tables.append(replace(read_table(path), title=own.replace("_", " ")))
+            tables.append(read_table(path))
         elif path.endswith(".svg"):
             text = Path(path).read_text(encoding="utf-8")
-            figures.append((inline(text, f"{name}-{own}", line.what), own.replace("_", " ")))
+            figures.append((inline(text, f"{name}-{own}", line.what), captions[own]))
     for one in line.ours:
         kind, _, part = one.partition("/")
         if kind == "report":

@@ -1,6 +1,6 @@
-"""A finished report without the texts of documents, which belong to their authors: for who publishes it.
+"""Remove the texts of documents, which belong to their authors, from a finished report.
 
-Titles and addresses stay, and so do questions and answers, which may quote a text.
+Titles and urls stay, and so do questions and answers, which may quote a text.
 """
 
 import json
@@ -8,13 +8,13 @@ import re
 
 from papertune.report.parts import embed_json
 
-# where answers begin, in the page and in a file of the folder beside it; and a probe's own text
+# the start of the answers, in the page or in a file of explorer/; and the text of a probe
 _PIECE = re.compile(r'<script type="application/json" id="answers-\d++">|\ApapertuneAnswers\(\d++,')
 _PROBED = re.compile(r'<details class="source"><summary>[^<]*+</summary><p>[^<]*+</p></details>')
 
 
 def without_texts(page: str) -> str:
-    """``report.html``, or a file of ``explorer/``, without what its documents say."""
+    """``report.html`` or a file of ``explorer/`` without the texts of its documents."""
     page = _PROBED.sub("", page)
     kept, end, decode = [], 0, json.JSONDecoder().raw_decode
     for found in _PIECE.finditer(page):
