@@ -6,7 +6,10 @@ import pytest
 
 from end_to_end.conftest import new_files_study, small_study, write_study
 from papertune.pairfile import read_pairs
-from snakemake_run import snakemake
+from papertune.preview.show import NOT_HERE, preview
+from papertune.study.experiment_file import load_experiment
+from papertune.study.layout import Layout
+from snakemake_run import ROOT, snakemake
 
 pytestmark = pytest.mark.slow
 
@@ -49,3 +52,15 @@ def test_what_a_file_says_is_no_command_to_the_terminal_and_a_row_without_a_text
     shown = study.run("--", "preview")
     assert "\x1b" not in shown and "[2J" in shown
     assert "4 of 5 of 2021" in shown and "without a text: " in shown
+
+
+def test_on_a_login_node_no_writer_runs_a_model(tmp_path, monkeypatch):
+    study = new_files_study(tmp_path, one_file=False)
+    prompt = str(ROOT / "workflow/prompts/short.txt")
+    local = {"backend": "transformers", "model": "small", "prompt": prompt, "pairs": 1}
+    study.change(lambda values: values["generators"].update(cloze=local))
+    monkeypatch.chdir(tmp_path)
+    layout, lines = Layout("mine", load_experiment(study.file), "resources"), []
+    where = {"store": "store", "room": lambda task: None, "threads": 1, "terminal": False}
+    preview(layout, say=lines.append, submits=True, **where)
+    assert f"none: {NOT_HERE}" in lines and any(line.startswith("  Q  ") for line in lines)

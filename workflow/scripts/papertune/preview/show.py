@@ -19,6 +19,10 @@ LONG = 160  # most characters of a document's text or detail on a line
 UNDERLINED = "\x1b[4m", "\x1b[24m"
 BRACKETS = "⟦", "⟧"
 Say = Callable[[str], None]
+NOT_HERE = (
+    "it runs a language model, for which login nodes are not meant. To see its pairs, start a job "
+    "(srun or salloc) and run `snakemake preview` in it without --profile"
+)
 
 
 def preview(
@@ -49,7 +53,10 @@ def preview(
             calls = calls_of(layout, writer, len(found.documents))
             costs = f" (at most {calls} calls, fewer where the store has them)" if calls else ""
             say(f"\n== pairs by {writer}{costs}")
-            tried.append(try_writer(layout, writer, found, folder, Path(store), threads))
+            if submits and layout.runs_a_model(writer):
+                tried.append(Tried(writer, why=NOT_HERE))
+            else:
+                tried.append(try_writer(layout, writer, found, folder, Path(store), threads))
             tell(_pairs(tried[-1]))
         say("\n== what models read")
         pairs = {one.writer: one.shown for one in tried if one.shown}
