@@ -109,5 +109,5 @@ def test_what_is_printed_is_all_that_was_filtered_and_the_settings(pages, browse
         assert [number for number, sheet in enumerate(document, 1) if cut_off(sheet)] == []
     text = " ".join(text.split())
     assert text.count("Reference answer") - elsewhere == min(count, 500)
-    assert "splits:" in text and "Copy as" not in text and "Print all" not in text
+    assert "splits:" in text and "Copy as" not in text and "Print the filtered" not in text
     page.close()
