@@ -51,7 +51,7 @@ def test_what_a_file_says_is_no_command_to_the_terminal_and_a_row_without_a_text
     study.write(rows)
     shown = study.run("--", "preview")
     assert "\x1b" not in shown and "[2J" in shown
-    assert "4 of 5 of 2021" in shown and "without a text: " in shown
+    assert "4 of the 5 test documents of 2021" in shown and "without a text: " in shown
 
 
 def test_on_a_login_node_no_writer_runs_a_model(tmp_path, monkeypatch):

@@ -55,8 +55,9 @@ class Lines(logging.Handler):
             # a dry run repeats this event at its end
             kinds = {**record.stats}
             TERMINAL.plan(kinds, total := kinds.pop("total"))
-            kinds.pop("all", None)
-            TERMINAL.say(f"{total} {'jobs' if total != 1 else 'job'}:\n{stages(kinds)}")
+            made = {one: n for one, n in kinds.items() if workflow.get_rule(one).output}
+            if made:
+                TERMINAL.say(f"{total} job{'s' * (total > 1)}:\n{stages(made)}")
         elif event == LogEvent.JOB_INFO and TERMINAL.log and record.output:
             submits = workflow.resource_settings.nodes is not None and not record.local
             job = Job(
