@@ -33,8 +33,8 @@ def test_the_doctor_finds_nothing_wrong_where_all_fits_though_nodes_may_be_down(
     said = study.run(site_profile(study.folder / "profile"), target="doctor")
     assert "ok Slurm 22.05" in said
     assert "ok squeue reports how jobs ended" in said
-    assert "(1 toy-80gb GPU, 1 CPU, 2000 MB, 10 minutes): gpu takes it" in said
-    assert "(1 CPU, 4000 MB, 60 minutes): cpu takes it" in said
+    assert "(1 toy-80gb GPU, 1 CPU, 2000 MB, 10 minutes): gpu accepts it" in said
+    assert "(1 CPU, 4000 MB, 60 minutes): cpu accepts it" in said
     # score and others ask for an hour more in each attempt, and partitions have one hour
     late = "score, compare, count_stages, find_suspects, compare_without_suspects"
     assert f"!  attempt 2 of {late} would wait forever" in said
@@ -90,7 +90,7 @@ def test_accounts_and_qualities_of_service_are_tried(cluster_with_accounting, st
         assert said in found, found
     assert cluster_with_accounting.jobs() == []
     good = site_profile(study.folder / "good", slurm_account="lab", qos="normal")
-    assert "gpu takes it" in study.run(good, target="doctor")
+    assert "gpu accepts it" in study.run(good, target="doctor")
 
 
 def test_a_controller_that_does_not_answer_is_named_at_once(cluster, study):

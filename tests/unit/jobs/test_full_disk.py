@@ -59,7 +59,7 @@ def test_a_job_says_that_the_disk_is_full(disk, tmp_path, log_there):
     job = python(code, log, target)
     said = job.communicate()[1]
     assert job.returncode == 1 and not target.exists()
-    assert "is full (No space left on device)" in said and "What to do: make room" in said
+    assert "is full (No space left on device)" in said and "What to do: free space" in said
     assert "Traceback" not in said
 
 

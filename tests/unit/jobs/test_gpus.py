@@ -62,7 +62,7 @@ def test_jobs_that_run_at_once_have_gpus_of_their_own(machine):
 
 def test_where_too_few_are_free_some_are_shared_and_that_is_said(machine):
     with job(2), job(2) as (second, _):
-        assert "1 of 3 GPUs are free, 2 asked for" in second[0]
+        assert "1 of 3 GPUs are free, 2 requested" in second[0]
         assert second[1] == "GPU-c,GPU-a"
 
 
