@@ -11,7 +11,11 @@ NEEDED = {
         "a GPU of 32 GB",
         "qwq:32b",
     ),
-    "ho-chi-minh": ("tiiuae/falcon-7b-instruct: freely available", "a GPU of 24 GB", "144 documents"),
+    "ho-chi-minh": (
+        "tiiuae/falcon-7b-instruct: freely available",
+        "a GPU of 24 GB",
+        "144 documents",
+    ),
     "translation-code": (
         "!! meta-llama/Llama-3.2-1B is gated",
         "english, spanish",

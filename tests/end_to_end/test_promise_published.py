@@ -1,6 +1,5 @@
 """What a finished study gives to others: its models' numbers in another program, and on the Hub."""
 
-import json
 import os
 import pty
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from end_to_end.conftest import new_files_study
+from harness_run import by_harness
 from hub_server import Hub
 from loopback import serving
 from papertune.records import Answer, read_records
@@ -50,17 +50,7 @@ def test_an_export_has_the_studys_own_scores_in_lm_evaluation_harness(exported, 
     told = subprocess.check_output([*MAKE, "harness"], cwd=exported, text=True)
     assert {task, f"{task}_likelihood"} <= {*told.split()}
     assert (results / "inspect/full_seed-1_extractive.jsonl").exists()
-    given = f"pretrained={exported / MODEL},dtype=float32"
-    done = subprocess.run(
-        [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", given, "--device", "cpu",
-         "--include_path", results / "lm_eval", "--tasks", f"{task},{task}_likelihood",
-         "--output_path", tmp_path],
-        env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"},
-        capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    [path] = tmp_path.rglob("results_*.json")
-    theirs = json.loads(path.read_text())["results"]
+    rouge, bits = by_harness(exported / MODEL, results / "lm_eval", task, tmp_path)
     ours = {
         cell.metric: cell.mean
         for cell in read_matrix(results / "tables/matrix.csv")
@@ -68,9 +58,8 @@ def test_an_export_has_the_studys_own_scores_in_lm_evaluation_harness(exported, 
     }
     answers = read_records(results / "answers/full/seed-1/extractive.jsonl", Answer)
     assert {one.prompt for one in answers} == {"whole"}
-    assert theirs[task]["rouge_l,none"] == pytest.approx(ours["rouge_l"], rel=1e-9)
-    found = theirs[f"{task}_likelihood"]["bits_per_byte,none"]
-    assert found == pytest.approx(ours["bits_per_byte"], rel=1e-4)  # answers have rounded ones
+    assert rouge == pytest.approx(ours["rouge_l"], rel=1e-9)
+    assert bits == pytest.approx(ours["bits_per_byte"], rel=1e-4)  # answers have rounded ones
 
 
 def answering(folder: Path, answers: dict[str, str], **environment: str) -> tuple[str, int]:

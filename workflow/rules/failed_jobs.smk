@@ -18,7 +18,6 @@ def failed_job(record):
     """The failure of a job, from the log record that reports it."""
     job = next(one for one in workflow.dag.jobs if one.jobid == record.jobid)
     here = workflow.resource_settings.nodes is None or is_local(job.rule)
-    said = here and not TERMINAL.log
     return failures.failure_of(
         job.rule.name,
         job.wildcards_dict,
@@ -26,7 +25,6 @@ def failed_job(record):
         since=BEGAN.get(record.jobid, 0.0),
         ended=ENDED.pop(record.thread, "") or record.rule_msg or "",
         here=here,
-        said=said,
     )
 
 
@@ -38,7 +36,8 @@ def tell_failures(record):
     elif event == LogEvent.JOB_ERROR:
         UNNOTED.add(record.jobid)
         FAILED[record.jobid] = failure = failed_job(record)
-        if not failure.said:
+        # or where its words went to the log of the run
+        if TERMINAL.log or not failure.said:
             logger.error(f"\n{failure}")
     elif event == LogEvent.ERROR and "CalledProcessError" in said:
         ENDED[record.thread] = said

@@ -4,14 +4,12 @@ The end-to-end tests hold this of an export and the scores of a whole study.
 """
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from chat_study import SETTINGS, make_chat_study
+from harness_run import by_harness
 from papertune.answering.generation import Sampling, answers
 from papertune.examples.forms import Form
 from papertune.metrics import metric_named
@@ -69,19 +67,8 @@ def test_the_harness_comes_to_the_same_numbers_of_a_conversation(tmp_path, monke
     questions = (tmp_path / "tasks" / f"{TASK}.jsonl").read_text().splitlines()
     last = json.loads(questions[-1])["prompt"]
     assert last.count("<user>") == 3 and "</user><model>red as cache 3</model><user>" in last
-    given = f"pretrained={folder.absolute()},dtype=float32"
-    out = tmp_path / "out"
-    done = subprocess.run(
-        [sys.executable, "-m", "lm_eval", "--model", "hf", "--model_args", given, "--device", "cpu",
-         "--include_path", str(tmp_path / "tasks"), "--tasks", f"{TASK},{TASK}_likelihood",
-         "--batch_size", "1", "--output_path", str(out)],
-        env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"},
-        capture_output=True, text=True, timeout=400,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    [path] = out.rglob("results_*.json")
-    found = json.loads(path.read_text())["results"]
+    theirs = by_harness(folder, tmp_path / "tasks", TASK, tmp_path / "out")
     rouge, bits = scored(layout, folder)
     assert rouge > 0
-    assert found[TASK]["rouge_l,none"] == pytest.approx(rouge, abs=1e-9)
-    assert found[f"{TASK}_likelihood"]["bits_per_byte,none"] == pytest.approx(bits, rel=1e-5)
+    assert theirs[0] == pytest.approx(rouge, abs=1e-9)
+    assert theirs[1] == pytest.approx(bits, rel=1e-5)

@@ -22,9 +22,9 @@ from typing import Any
 
 from papertune.errors import one_line
 from papertune.footprint.work import RATE, START, measured_rate, seconds_of
+from papertune.jobs.progress import logged
 from papertune.jobs.record import OK, RUN, RUNNING, JobRecord, folder_of, jobs_folder, read_record
 from papertune.jobs.warm import ADDRESS
-from papertune.owned import anybodys
 from papertune.study.layout import Layout
 
 FOLDER = Path("logs")
@@ -184,9 +184,8 @@ def _told(log: str, started: float) -> list[tuple[float, float]]:
     A generator that makes another attempt counts from 0 again; such lines are left out.
     """
     told: list[tuple[float, float]] = []
-    with suppress(OSError, ValueError), open(log, "rb", opener=anybodys) as stream:
-        stream.seek(max(0, stream.seek(0, os.SEEK_END) - END))
-        for line in stream.read().decode("utf-8", "replace").splitlines():
+    with suppress(ValueError):
+        for line in logged(log, last=END).splitlines():
             for done, of in _SAID.findall(line):
                 share = min(int(done) / max(int(of), 1), 1.0)
                 if not told or share > told[-1][1]:

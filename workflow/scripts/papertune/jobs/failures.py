@@ -10,14 +10,12 @@ from pathlib import Path
 
 from papertune.errors import PapertuneError, one_line, shown
 from papertune.jobs.causes import AGAIN, HINTS, cause_of
-from papertune.jobs.progress import LOG_LINE
+from papertune.jobs.progress import LINE, LOG_LINE, logged
 from papertune.jobs.stopping import STATUS
 
 END = 65_536  # bytes at the end of a log that are searched for its last error
-SLACK = 2.0  # seconds that a file server's clock may be behind
 MOST = 20  # failed jobs that are listed
 FIRST_WORDS = 160  # characters of each error in a list
-_LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ([A-Z]+) [\w.]+: ", re.MULTILINE)
 _STATUS = re.compile(r"non-zero exit status (-?\d+)|died with <Signals\.(SIG\w+)")
 _ERRNO = re.compile(r"^\w+: \[Errno (\d+)\] ([^\n]*?): '([^'\n]+)'\s*\Z", re.MULTILINE)
 _CRASHES = {"SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE"}
@@ -53,7 +51,6 @@ def failure_of(
     since: float = 0.0,
     ended: str = "",
     here: bool = True,
-    said: bool | None = None,
 ) -> Failure:
     """The failure of a job, from its log or else from how it ended.
 
@@ -63,8 +60,7 @@ def failure_of(
         logs: Its log, then further log files.
         since: When it started, in seconds since 1970: an older log is of another attempt.
         ended: How it ended, as Snakemake or the cluster says.
-        here: Whether it ran on this machine.
-        said: Whether it has already shown its error to the user; by default, if it ran here.
+        here: Whether it ran on this terminal.
     """
     job = one_line(" ".join([rule, *(f"{name}={value}" for name, value in wildcards.items())]))
     words = last_error(Path(logs[0]), since) if logs else ""
@@ -72,21 +68,16 @@ def failure_of(
         return Failure(job, _words_of_end(ended), tuple(logs))
     if not here and ended:
         words += f"\n({one_line(ended)})"
-    return Failure(job, words, tuple(logs), said=here if said is None else said)
+    return Failure(job, words, tuple(logs), said=here)
 
 
 def last_error(log: Path, since: float = 0.0) -> str:
     """The error that a job ended with, from its log; empty if the log has none of this attempt."""
-    with suppress(OSError):
-        if log.stat().st_mtime < since - SLACK:
-            return ""
-        with log.open("rb") as stream:
-            stream.seek(max(0, log.stat().st_size - END))
-            text = stream.read().decode("utf-8", errors="replace")
-        for found in reversed([*_LINE.finditer(text)]):
-            said, end, _ = _LINE.split(text[found.end() :], maxsplit=1)[0].partition(LOG_LINE)
-            if end and found[1] == "ERROR":
-                return shown(said)
+    text = logged(log, since, END)
+    for found in reversed([*LINE.finditer(text)]):
+        said, end, _ = LINE.split(text[found.end() :], maxsplit=1)[0].partition(LOG_LINE)
+        if end and found[1] == "ERROR":
+            return shown(said)
     return ""
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 import tempfile
 import time
@@ -22,6 +23,9 @@ Item = TypeVar("Item")
 
 LOG, SHARD = "PAPERTUNE_LOG", "PAPERTUNE_SHARD"  # variables: a job's log, the number of its part
 
+# how each line of a log begins; its level is group 1
+LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ([A-Z]+) [\w.]+: ", re.MULTILINE)
+SLACK = 2.0  # seconds that a file server's clock may be behind
 LOG_LINE = "\n  Log: "  # after a job's last error, in the log and on the terminal
 EVERY = 10.0  # least seconds between two lines of progress
 
@@ -104,6 +108,16 @@ class _WithoutHandlers(logging.Logger):
 
     def addHandler(self, hdlr: logging.Handler) -> None:
         """Do nothing: messages go to our handlers."""
+
+
+def logged(log: str | Path, since: float = 0.0, last: int = 0) -> str:
+    """The text of a log, or of its ``last`` bytes; empty if it was written before ``since`` only."""
+    with suppress(OSError), open(log, "rb", opener=anybodys) as stream:
+        about = os.fstat(stream.fileno())
+        if about.st_mtime >= since - SLACK:
+            stream.seek(max(0, about.st_size - last) if last else 0)
+            return stream.read().decode("utf-8", "replace")
+    return ""
 
 
 def quieten() -> None:

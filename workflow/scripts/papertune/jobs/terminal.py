@@ -5,7 +5,6 @@ writes to the terminal, so that nothing breaks the line of progress.
 """
 
 import os
-import re
 import sys
 import threading
 import time
@@ -19,16 +18,14 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from papertune.errors import one_line, shown
-from papertune.owned import anybodys
+from papertune.jobs.progress import LINE, SLACK, logged
 
 # in a file or pipe: least seconds between two lines of progress, and as a share of the time so far
-SILENT, SLOWER = 10.0, 0.01
+SILENT, SLOWER = 9.0, 0.01
 LONG = 60.0  # seconds from which the end of a job gets a line
 EACH = 5.0  # seconds for which the line of progress shows one of several running jobs
 COLUMNS, ROWS = 80, 24  # of a terminal that does not report its size
 END = 4096  # bytes at the end of a log that are searched for its last line
-SLACK = 2.0  # seconds that a file server's clock may be behind
-_LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ([A-Z]+) [\w.]+: ")
 
 tqdm.monitor_interval = 0  # no monitoring thread
 
@@ -51,24 +48,17 @@ class Job:
     submitted: bool = False
     since: float = field(default_factory=time.time)  # seconds since 1970
 
-    def lines(self, last: int | None = None) -> list[str]:
-        """The lines that this attempt has logged, or those in the ``last`` bytes of them."""
-        with suppress(OSError):
-            if self.log and os.stat(self.log).st_mtime >= self.since - SLACK:
-                with open(self.log, "rb", opener=anybodys) as stream:
-                    if last is not None:
-                        stream.seek(max(0, stream.seek(0, os.SEEK_END) - last))
-                    return stream.read().decode("utf-8", "replace").split("\n")
-        return []
-
     @property
     def waits(self) -> bool:
         """Whether it is still in the cluster's queue: a job first opens its log."""
-        return self.submitted and not self.lines(0)
+        if self.submitted:
+            with suppress(OSError):
+                return os.stat(self.log).st_mtime < self.since - SLACK
+        return self.submitted
 
     def __str__(self) -> str:
-        said = next(filter(str.strip, reversed(self.lines(END))), "")
-        return f"{self.words}: {_LINE.sub('', said) or 'loads its libraries'}"
+        _, _, said = logged(self.log, self.since, END).rstrip().rpartition("\n")
+        return f"{self.words}: {LINE.sub('', said) or 'loads its libraries'}"
 
 
 class Terminal:
@@ -192,9 +182,8 @@ class Terminal:
             job = self.running.pop(number, None)
             if job is None:
                 return
-            self.warnings[job.rule] += sum(
-                found[1] == "WARNING" for line in job.lines() if (found := _LINE.match(line))
-            )
+            levels = LINE.findall(logged(job.log, job.since))
+            self.warnings[job.rule] += levels.count("WARNING")
             took = time.time() - job.since
             if not well:
                 self.failed.add(number)
@@ -240,16 +229,20 @@ class Terminal:
 
     def _watch(self) -> None:
         while not self.over.wait(1):
-            now, status = time.monotonic(), self.status()
+            now = time.monotonic()
+            pause = max(SILENT, SLOWER * (now - self.began))
+            if self.bar.disable and now - self.said < pause:
+                continue
+            status = self.status()  # looks into logs, which may lie on a slow file system
             with self.lock:
                 if self.over.is_set():
                     return
-                if not self.bar.disable:
+                if self.bar.disable:
+                    self.say(status)
+                else:
                     self.bar.n, self.bar.total = self.done, self.total or 1
                     self.bar.ncols = self.columns()
                     self.bar.set_description_str(status)
-                elif now - self.said >= max(SILENT, SLOWER * (now - self.began)):
-                    self.say(status)
 
 
 def _now() -> str:
