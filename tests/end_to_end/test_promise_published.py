@@ -1,7 +1,6 @@
 """What a finished study gives to others: its models' numbers in another program, and on the Hub."""
 
-import os
-import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from loopback import serving
 from papertune.records import Answer, read_records
 from papertune.scores.matrix import read_matrix
 from snakemake_run import ROOT
+from terminals import on_terminal
 
 pytestmark = pytest.mark.slow
 
@@ -64,22 +64,8 @@ def test_an_export_has_the_studys_own_scores_in_lm_evaluation_harness(exported, 
 
 def answering(folder: Path, answers: dict[str, str], **environment: str) -> tuple[str, int]:
     """What a person sees of ``make publish`` who gives these answers to questions that end so."""
-    own, end = pty.openpty()
-    process = subprocess.Popen(
-        [*MAKE, "publish", "TO=lab"], cwd=folder, env=os.environ | environment,
-        stdin=end, stdout=end, stderr=end, start_new_session=True,
-    )  # fmt: skip
-    os.close(end)
-    seen, left = "", [*answers.items()]
-    while True:
-        try:
-            seen += os.read(own, 4096).decode()
-        except OSError:  # it has ended
-            break
-        if left and seen.endswith(left[0][0]):
-            os.write(own, f"{left.pop(0)[1]}\n".encode())
-    os.close(own)
-    return seen, process.wait(timeout=60)
+    asked = [(re.escape(question), f"{answer}\n") for question, answer in answers.items()]
+    return on_terminal([*MAKE, "publish", "TO=lab"], folder, asked, **environment)
 
 
 def test_make_publish_pushes_a_study_once_it_was_told_twice(exported, tmp_path):

@@ -3,12 +3,9 @@
 import csv
 import html
 import json
-import os
-import pty
 import re
 import shutil
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +14,7 @@ from end_to_end.conftest import small_study, write_study
 from papertune.pairfile import read_pairs
 from papertune.report.counts import read_counts, total
 from snakemake_run import ROOT, logs_in, snakemake
+from terminals import on_terminal
 
 pytestmark = pytest.mark.slow
 
@@ -142,18 +140,9 @@ def test_a_terminal_shows_jobs_in_words_and_one_line_of_progress(small, tmp_path
 
 def on_a_terminal(folder: Path, *arguments: str) -> tuple[str, int]:
     """What a run writes to a terminal, and its status."""
-    process, master = pty.fork()
-    if process == 0:
-        os.chdir(folder)
-        profile = ("--workflow-profile", str(ROOT / "profiles/default"), "--cores", "2")
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-        os.execvp(sys.executable, [*command, *profile, *arguments])
-    screen = b""
-    with suppress(OSError):  # how Linux says that the other end is closed
-        while part := os.read(master, 65536):
-            screen += part
-    os.close(master)
-    return screen.decode(), os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    profile = ("--workflow-profile", str(ROOT / "profiles/default"), "--cores", "2")
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    return on_terminal([*command, *profile, *arguments], folder)
 
 
 def test_without_a_browser_the_study_still_ends_and_says_what_is_missing(small, tmp_path):

@@ -1,13 +1,8 @@
 """``make new``: what it finds in documents, what it proposes, and the file that it writes."""
 
 import json
-import os
-import pty
 import re
-import select
-import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -26,6 +21,7 @@ from papertune.study.experiment_file import load_experiment
 from papertune.study.settings import Fetching
 from pdfs import Text
 from snakemake_run import ROOT
+from terminals import on_terminal
 
 HUB = f"owner/small-instruct@{'a' * 40}"
 ABSTRACT = (
@@ -388,27 +384,9 @@ def test_what_is_here_is_proposed(here):
 
 def talk(folder: Path, *answers: str, arguments: tuple[str, ...] = ()) -> tuple[str, int]:
     """What a person sees who gives these answers, and how it ends."""
-    pid, end = pty.fork()
-    if not pid:
-        os.chdir(folder)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell may have started the tests without
-        command = [sys.executable, "-m", "papertune.starter", *arguments]
-        library = str(ROOT / "workflow/scripts")
-        os.execve(sys.executable, command, os.environ | {"PYTHONPATH": library})
-    seen, left, until = "", list(answers), time.monotonic() + 60
-    while time.monotonic() < until:
-        if not select.select([end], [], [], 1)[0]:
-            continue
-        try:
-            seen += os.read(end, 4096).decode()
-        except OSError:  # it has ended
-            break
-        if left and re.search(r"\]: $", seen):
-            seen += "\0"  # so that this prompt is answered once
-            os.write(end, left.pop(0).encode())
-    else:
-        os.kill(pid, 9)
-    return seen.replace("\0", ""), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    command = [sys.executable, "-m", "papertune.starter", *arguments]
+    asked, library = [(r"\]: ", answer) for answer in answers], str(ROOT / "workflow/scripts")
+    return on_terminal(command, folder, asked, seconds=60, PYTHONPATH=library)
 
 
 def test_five_times_enter_makes_a_study(here):
