@@ -197,7 +197,8 @@ def test_an_error_for_people_is_told_and_not_what_it_did_to_others(tmp_path):
 @pytest.mark.parametrize(
     ("launcher", "status", "said"),
     [
-        ("""sh -c '"$@" & "$@" & wait' sh""", 0, "2 processes: "),
+        ("""sh -c '"$@" & "$@" & wait' sh""", 0, "step 4"),  # their input is /dev/null
+        ("""sh -c 'true | "$@" & true | "$@" & wait' sh""", 75, "a closed input to process"),
         ("""sh -c '"$@" & "$@" & "$@" & wait' sh""", 1, "started more than 2 processes"),
         ("sh -c 'echo no such node; exit 4' sh", 1, "ended with status 4: no such node"),
     ],

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import signal
+import stat
 import sys
 import tempfile
 import threading
@@ -126,8 +127,8 @@ def run_worker(task: dict[str, Any], own: Path) -> int:
     )
 
     def say_stopped() -> None:
-        if (cause := stopping.requested()) in signal.Signals.__members__:  # the job does not know
-            _say(STOPPED, f"{cause} to {who}")
+        with suppress(OSError):  # the job may be gone
+            _say(STOPPED, f"{stopping.requested()} to {who}")
 
     stopping.install()
     stopping.guard()
@@ -179,10 +180,17 @@ def _who(task: dict[str, Any], rank: int) -> str:
 
 
 def _stop_when_alone() -> None:
-    """Ask this process to stop when its job asks for it or is gone."""
+    """Ask this process to stop when its job asks for it or is gone.
+
+    Some launchers connect only the first process to the job, as ``mpirun`` does: the others stop
+    where that one does.
+    """
+    mode = os.fstat(0).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):  # /dev/null also looks closed
+        return
     while os.read(0, 1):
         pass
-    stopping.request("its job or the end of it")
+    stopping.request("a closed input")
 
 
 if __name__ == "__main__":
