@@ -1,6 +1,7 @@
 """How tests are distributed over processes."""
 
 import gc
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,12 @@ TOGETHER = {
     "tests/end_to_end/test_promise_": "studies",
     "tests/end_to_end/test_small_": "studies",
 }
+
+
+def pytest_configure() -> None:
+    """Programs that the tests start can be interrupted, even if a shell runs the tests in background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)

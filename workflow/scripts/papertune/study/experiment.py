@@ -1,6 +1,7 @@
 """An experiment as a whole: its settings, checked together, and what rules ask of them."""
 
 from collections.abc import Collection, Iterable
+from functools import cached_property
 from string import Template
 from typing import Any, Self
 
@@ -107,7 +108,7 @@ class Experiment(Sections):
         writers = (self.generators[one.generator] for one in self.sets.values())
         return any(getattr(one, "follow_ups", told and one.backend == "source") for one in writers)
 
-    @property
+    @cached_property
     def sets(self) -> dict[str, TestSet]:
         """Name → test set; a name alone stands for the questions of the generator of that name."""
         if not isinstance(self.test_sets, dict):

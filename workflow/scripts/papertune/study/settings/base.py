@@ -147,9 +147,9 @@ class Settings(BaseModel):
         wrong: list[InitErrorDetails] = []
         for name, field in cls.model_fields.items():
             key = field.alias or name
-            for where, word, wanted in _words_for_numbers(
-                field.annotation, values.get(key), (key,)
-            ):
+            if not isinstance(value := values.get(key), (bool, list, dict)):
+                continue  # quickly: most values are neither
+            for where, word, wanted in _words_for_numbers(field.annotation, value, (key,)):
                 said = (
                     f"{wanted} is wanted, and this is {word}; YAML reads yes, no, on and off as true "
                     "and false"
