@@ -19,7 +19,7 @@ LOCKED := $(PIP) --no-deps --require-hashes --only-binary :all:
 BUILT := --no-build-isolation --no-binary rouge-score,connection-pool
 
 # prints progress every ten seconds, until the shell of a long command ends
-ALIVE = (while sleep 10 && kill -0 $$$$ 2> /dev/null; do echo "  $$(du -sh .venv | cut -f1) of 2 GB"; done) & \
+ALIVE = (while sleep 9 && kill -0 $$$$ 2> /dev/null; do echo "  $$(du -sh .venv | cut -f1) of 2 GB"; done) & \
   beat=$$!; trap 'kill $$beat' EXIT; set -e;
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --generate-hashes --no-annotate \
