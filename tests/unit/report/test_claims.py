@@ -252,6 +252,15 @@ def test_the_headline_carries_the_numbers_of_the_claims(name):
     assert len(headline) < 420 and all(finding.endswith(".") for finding in found.findings)
 
 
+@pytest.mark.parametrize(("chance", "said"), [(0.7, True), (0.6, False), (None, False)])
+def test_a_gain_up_to_the_chance_level_is_called_that(chance, said):
+    """Its interval is 0.66 to 0.76; a base that repeats itself scores less than any other answer."""
+    gain = replace(GAIN, test_set=OTHER, chance=chance)
+    headline = conclude([GAIN, gain, *of_baseline([GAIN, gain])], study()).headline
+    assert ("above chance level" in headline) == said
+    assert ("(0.710, chance 0.700)" in headline) == said
+
+
 def test_many_models_and_test_sets_are_grouped():
     models = {f"m{i:02}": {"base": "small", "method": "full"} for i in range(40)}
     models = {"baseline": SETTINGS["models"]["baseline"]} | models

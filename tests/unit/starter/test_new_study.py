@@ -293,6 +293,13 @@ def test_a_server_says_which_model_writes(here):
         assert told.value.hint
 
 
+def test_a_title_tells_no_reader_where_a_file_lies(here):
+    table(dict.fromkeys(range(2019, 2025), 40))
+    main(["--name", "mine", "--from", str(Path("papers.csv").absolute())])
+    values = yaml.safe_load(Path("config/experiments/mine.yaml").read_text())
+    assert values["title"] == "A study of papers.csv"
+
+
 WAYS = [
     ("rules,cloze", "scratch", "here"),
     ("gemma,smollm2,rules", "smollm2", "here"),

@@ -66,6 +66,10 @@ def headline(claims: list[Claim], experiment: Experiment) -> str:
         said.append(_of_nothing(claims, experiment))
     elif not any(claim.gained for claim in claims):
         said.append("No gain could be shown")
+    better = [gain for claim in claims for gain in claim.gains if gain.better]
+    if low := [gain for gain in better if not _above_chance(gain.cell)]:
+        told = _some(low, lambda gain: _scored(gain.cell, experiment), by=_size)
+        said.append(f"Not measurably above chance level: {told}")
     once = [claim for claim in claims if claim.this_run_only]
     if once:
         who = "" if len(once) == len(claims) else f" for {_names(once, experiment)}"
@@ -150,6 +154,18 @@ def _kept(claim: Claim, experiment: Experiment, named: bool) -> str:
     value, low, high = map(share, kept)
     whose = f" ({experiment.model_label(claim.model)})" if named else ""
     return f"{value} [{low}, {high}]{whose}"
+
+
+def _above_chance(cell: Cell) -> bool:
+    return cell.chance is None or cell.low is None or cell.low > cell.chance
+
+
+def _scored(cell: Cell, experiment: Experiment) -> str:
+    """``LoRA on cloze (0.273, chance 0.289)``."""
+    assert cell.mean is not None and cell.chance is not None
+    value, chance = (number(one, cell.metric) for one in (cell.mean, cell.chance))
+    where = experiment.set_label(cell.test_set)
+    return f"{experiment.model_label(cell.model)} on {where} ({value}, chance {chance})"
 
 
 def _place(gain: Gain, experiment: Experiment) -> str:

@@ -172,7 +172,7 @@ def _values(
     bases |= {one["model"]: packaged[one["model"]] for one in generators.values()
               if one.get("model") in packaged and one["backend"] == "transformers"}  # fmt: skip
     values: dict[str, Any] = {
-        "title": f"A study of {text}",
+        "title": f"A study of {Path(text).name if Path(text).is_absolute() else text}",
         "question": QUESTION,
         "source": source.model_dump(exclude_defaults=True, by_alias=True),
         "splits": {},
