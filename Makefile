@@ -18,7 +18,7 @@ LOCKED := $(PIP) --no-deps --require-hashes --only-binary :all:
 # two come as source: their build requirements are in the lock, too, and are installed first
 BUILT := --no-build-isolation --no-binary rouge-score,connection-pool
 
-# prints progress every ten seconds, until the shell of a long command ends
+# prints progress before ten seconds are silent, until the shell of a long command ends
 ALIVE = (while sleep 9 && kill -0 $$$$ 2> /dev/null; do echo "  $$(du -sh .venv | cut -f1) of 2 GB"; done) & \
   beat=$$!; trap 'kill $$beat' EXIT; set -e;
 

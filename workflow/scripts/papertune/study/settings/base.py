@@ -98,12 +98,14 @@ Place = tuple[int | str, ...]
 
 def _words_for_numbers(kind: Any, value: Any, at: Place) -> Iterator[tuple[Place, bool, str]]:
     """Each place in a value with true or false for a number: place, value, the number's kind."""
+    if not isinstance(value, (bool, list, dict)):
+        return  # before anything is looked up: most values are none of these
     kinds = _alternatives(kind)
     if isinstance(value, bool):
         literal = {type(one) for k in kinds if get_origin(k) is Literal for one in get_args(k)}
         if {int, float} & (allowed := {*kinds} | literal) and bool not in allowed:
             yield at, value, "a whole number" if int in allowed else "a number"
-    elif isinstance(value, list | dict):
+    else:
         inside = [get_args(one)[-1] for one in kinds if get_origin(one) in (list, tuple, dict)]
         for key, one in value.items() if isinstance(value, dict) else enumerate(value):
             for inner in inside[:1]:
@@ -147,9 +149,9 @@ class Settings(BaseModel):
         wrong: list[InitErrorDetails] = []
         for name, field in cls.model_fields.items():
             key = field.alias or name
-            if not isinstance(value := values.get(key), (bool, list, dict)):
-                continue  # quickly: most values are neither
-            for where, word, wanted in _words_for_numbers(field.annotation, value, (key,)):
+            for where, word, wanted in _words_for_numbers(
+                field.annotation, values.get(key), (key,)
+            ):
                 said = (
                     f"{wanted} is wanted, and this is {word}; YAML reads yes, no, on and off as true "
                     "and false"
