@@ -25,8 +25,11 @@ def python(
 
 
 def busy() -> float:
-    """How many times as long as alone work may take now, beside what else this machine does."""
-    return max(1.0, os.getloadavg()[0] / len(os.sched_getaffinity(0)))
+    """How many times as long as alone work may take now, beside what else this machine does.
+
+    At least three times: a disk or a host that others use halts for seconds, and no load tells it.
+    """
+    return max(3.0, os.getloadavg()[0] / len(os.sched_getaffinity(0)))
 
 
 def wait_for(

@@ -9,6 +9,10 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import psutil
+
+from processes import wait_for
+
 
 def on_terminal(
     command: Sequence[str | Path], folder: Path, answers: Iterable[tuple[str, str]] = (),
@@ -34,6 +38,8 @@ def on_terminal(
         seen, new = seen + part, new + part
         if left and re.search(f"{left[0][0]}$", new.decode(errors="replace")):
             new = b""  # so that this question is answered once
+            # an interrupt between the text of the question and the wait for a key is lost
+            wait_for(lambda: psutil.Process(pid).status() != psutil.STATUS_RUNNING)
             os.write(end, left.pop(0)[1].encode())
     else:
         os.kill(pid, signal.SIGKILL)

@@ -18,7 +18,7 @@ from papertune.errors import GeneratorError, TrainingError
 from papertune.jobs import distributed, stopping
 from papertune.jobs.progress import progress
 from papertune.training.train import train
-from processes import python, wait_for
+from processes import busy, python, wait_for
 from snakemake_run import ROOT
 
 log = logging.getLogger("papertune")
@@ -70,7 +70,7 @@ class Job:
             self.process.communicate(timeout=120)
         finally:
             self.process.kill()
-        assert not psutil.wait_procs(self.workers(), timeout=5)[1]
+        assert not psutil.wait_procs(self.workers(), timeout=5 * busy())[1]
         return self.process.returncode
 
 

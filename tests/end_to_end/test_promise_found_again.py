@@ -101,7 +101,7 @@ def test_nothing_is_trained_asked_or_answered_again(study, tmp_path, change):
     assert tables(study) == made
     for record in read_records_below([study.folder / "logs"]):
         if record.rule in ("train", "pretrain_base"):
-            assert record.ended and record.ended - record.started < 10
+            assert record.status == "ok" and record.cpu_seconds < 5
     model = study.folder / "results" / study.file.stem / "models/lora/seed-1"
     assert f"{study.file.stem} / lora" in (model / "README.md").read_text()
 

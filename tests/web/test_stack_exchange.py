@@ -11,7 +11,6 @@ from papertune.errors import CollectError
 from papertune.jobs import stopping
 from papertune.records import Document
 from papertune.study.settings.qa import StackExchangeSource
-from processes import busy
 
 SECRET = "a-key-of-mine(("
 CODE = "<pre><code>x</code></pre>"
@@ -178,16 +177,15 @@ def test_an_answer_of_an_odd_type_is_an_error(listed, monkeypatch, name):
             listed(api, refresh=True)
 
 
-def test_a_rest_is_taken_and_pages_from_the_cache_ask_for_none(listed, site):
-    api = Api(*some(4), page_size=2, backoff=1)
-    start = time.monotonic()
+def test_a_rest_is_taken_and_pages_from_the_cache_ask_for_none(listed, site, monkeypatch):
+    api, rests, pause = Api(*some(4), page_size=2, backoff=1), [], stopping.pause
+    monkeypatch.setattr(stopping, "pause", lambda seconds: (rests.append(seconds), pause(seconds)))
     first = listed(api)
-    assert 2 <= time.monotonic() - start < 10 * busy()
     assert site.times[-1] - site.times[-2] >= 1
-    asked, start = len(api.asked), time.monotonic()
+    asked, taken = len(api.asked), sum(rests)
+    assert 2 <= taken < 10
     assert listed(api) == first
-    assert time.monotonic() - start < 0.9 * busy()
-    assert len(api.asked) == asked
+    assert (len(api.asked), sum(rests)) == (asked, taken)
     listed(api, refresh=True)
     assert len(api.asked) == asked + 2, "both pages again, and the filter is what it was"
     with pytest.raises(CollectError, match="a pause of 7200 s"):
@@ -198,7 +196,7 @@ def test_a_stop_does_not_wait_for_the_end_of_a_rest(listed, monkeypatch):
     def stop(seconds):
         stopping._request, start = ("SIGTERM", time.monotonic()), time.monotonic()
         pause(seconds)
-        assert time.monotonic() - start < 20
+        assert time.monotonic() - start < 60
 
     pause = stopping.pause
     monkeypatch.setattr(stopping, "_request", None)  # and afterwards again

@@ -84,5 +84,5 @@ def test_who_asks_no_more_is_not_waited_for(tmp_path, snakemake):
         waits.send_signal(signal.SIGINT)
     asks.kill()
     asks.wait()
-    _, said = waits.communicate(timeout=10)
+    _, said = waits.communicate(timeout=120)
     assert waits.returncode != 0 and said == ""

@@ -120,10 +120,9 @@ def test_a_hostile_pdf_is_a_rejection_and_the_others_are_kept(tmp_path, session,
     assert "is not tried again; to retry, delete " in rejected.detail
     [kept] = (tmp_path / "cache" / "unread").iterdir()
     assert str(kept) in rejected.detail
-    # not by itself, and at once
-    before, start = kept.stat().st_mtime_ns, time.monotonic()
+    before = kept.stat().st_mtime_ns
     assert listed() == rejected
-    assert time.monotonic() - start < busy() and kept.stat().st_mtime_ns == before
+    assert kept.stat().st_mtime_ns == before, "it was read again by itself"
     kept.unlink()
     assert listed() == rejected and kept.stat().st_mtime_ns > before
 
@@ -135,16 +134,16 @@ def test_a_page_that_takes_for_ever_is_an_outcome_and_the_others_are_kept(tmp_pa
         url = f"https://x.example/{name}"
         session.cache.write(url, Page(url, url, "text/html", html))
         documents.append(Document(name, name, url, 2020))
-    [found] = [Outcome(TEXT.strip(), "section")]
+    [found], times = [Outcome(TEXT.strip(), "section")], set()
     for _ in range(2):
-        start = time.monotonic()
         kept = Store(tmp_path / "store", "fetch", {})
         chain = resolvers(["landing"], session, session.fetching)
         outcomes = work(documents, chain, kept, "documents", threads=1)
         assert [one.text for one in outcomes] == [found.text, "", found.text]
         assert outcomes[1].reason == "parse_time"
         assert "endless" not in kept  # its folder is unread/, and a file of it can be deleted
-    assert time.monotonic() - start < 2.4, "it was read again"
+        times |= {path.stat().st_mtime_ns for path in (tmp_path / "unread").iterdir()}
+    assert len(times) == 1, "it was read again"
     assert resolve(documents[1], chain).reason == "parse_time"
     session.readers.close()
 
@@ -229,8 +228,8 @@ def test_the_end_of_a_job_is_the_end_of_what_it_reads(tmp_path):
         assert "A_KEY" not in child.environ()
         start = time.monotonic()
         job.send_signal(number)
-        job.wait(5)
-        gone, _ = psutil.wait_procs([child], timeout=5)
+        job.wait(60)
+        gone, _ = psutil.wait_procs([child], timeout=60)
         assert gone and time.monotonic() - start < 4 * busy()  # mostly of Python ending
         assert (b"Interrupted" in job.stderr.read()) == (number == signal.SIGTERM)
 

@@ -86,7 +86,7 @@ def test_what_another_account_made_first_empties_no_file_and_holds_up_nobody(
                 name.symlink_to(folder)
 
         assert as_user(NOBODY, [], plant)
-        said, _ = python(JOB, 1, stdin=subprocess.DEVNULL).communicate(timeout=20)
+        said, _ = python(JOB, 1, stdin=subprocess.DEVNULL).communicate(timeout=120)
         assert precious.read_text() == "mine"
         assert "GPUs cannot be taken" in said and said.endswith("GPU-a\n"), said
 

@@ -12,7 +12,7 @@ import pytest
 
 import warm_jobs
 from papertune.jobs import warm
-from processes import busy, wait_for
+from processes import wait_for
 
 
 def job(folder, text: str, name="train") -> str:
@@ -50,9 +50,9 @@ def test_a_job_outlives_its_run_and_later_ones_start_by_themselves(tmp_path):
         with subprocess.Popen(command, stdout=subprocess.PIPE, **how) as copy:
             assert copy.stdout.readline() == "True\n"
             run.kill()
-            assert copy.wait(20) == 3
+            assert copy.wait(120) == 3
     server.stdout.close()
-    assert server.wait(20) == 0 and not folder.exists()
+    assert server.wait(120) == 0 and not folder.exists()
     assert subprocess.run(command, capture_output=True, **how).stdout == "False\n"
 
 
@@ -67,7 +67,7 @@ def loading(tmp_path, monkeypatch):
         wait_for((folder / "jobs").exists, server)
         yield os.environ | warm.environment_of(folder / "jobs")
         run.kill()
-    assert server.wait(20) == 0
+    assert server.wait(120) == 0
 
 
 def test_jobs_wait_for_libraries_that_they_would_load_themselves_and_others_do_not(
@@ -76,7 +76,7 @@ def test_jobs_wait_for_libraries_that_they_would_load_themselves_and_others_do_n
     code = "import sys\nprint('takes_long' in sys.modules)\n"
     commands = [[sys.executable, job(tmp_path, code, name)] for name in ("answer", "count_stages")]
     ran = [subprocess.Popen(one, env=loading, stdout=-1, text=True) for one in commands]
-    assert [one.communicate(timeout=20 * busy())[0] for one in ran] == ["True\n", "False\n"]
+    assert [one.communicate(timeout=120)[0] for one in ran] == ["True\n", "False\n"]
 
 
 def test_a_job_that_is_asked_to_end_while_it_waits_ends(loading, tmp_path):
@@ -85,7 +85,7 @@ def test_a_job_that_is_asked_to_end_while_it_waits_ends(loading, tmp_path):
     )
     wait_for(lambda: signal.SIGTERM in caught(one.pid), one)
     one.terminate()
-    assert one.wait(20) == -signal.SIGTERM
+    assert one.wait(120) == -signal.SIGTERM
 
 
 def caught(pid: int) -> set[int]:
@@ -121,7 +121,7 @@ def test_jobs_begin_by_themselves_when_the_process_is_killed_in_their_midst(copi
     with subprocess.Popen(command, env=os.environ | environment, **how) as one:
         warm_one, first = one.stdout.readline().split()
         server.kill()
-        said, told = one.communicate(timeout=20 * busy())
+        said, told = one.communicate(timeout=120)
     assert (warm_one, said.split()[0], one.returncode) == ("True", "False", 3), told
     assert int(said.split()[1]) == one.pid and "starts by itself" in told
     dead = not psutil.pid_exists(int(first)) or psutil.Process(int(first)).status()

@@ -304,7 +304,7 @@ def test_output(run: Run) -> None:
 def test_time(run: Run, endless: str) -> None:
     began = time.monotonic()
     assert run(endless, seconds=1).fate == "time"
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 5 * busy()
 
 
 def test_a_busy_machine_is_no_end_of_a_program(run: Run) -> None:
@@ -373,7 +373,7 @@ def test_a_killed_job_leaves_nothing_behind(run: Run) -> None:
         every = psutil.process_iter(["cmdline"])
         return any(mark in (one.info["cmdline"] or []) for one in every)
 
-    until = time.monotonic() + 20
+    until = time.monotonic() + 20 * busy()
     while not there() and time.monotonic() < until:
         time.sleep(0.02)
     os.kill(child, signal.SIGKILL)

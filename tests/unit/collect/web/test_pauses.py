@@ -69,7 +69,7 @@ def test_a_killed_job_blocks_nobody_and_has_asked(tmp_path):
     job.join()
     start = time.time()
     with HostPauses(tmp_path).slot("site.example", 0.4):
-        assert 0.1 < time.time() - start < 5
+        assert 0.1 < time.time() - start < 5 * busy()
 
 
 def test_a_rest_is_for_all_who_ask_this_host_and_ends(tmp_path, naps):
