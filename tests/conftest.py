@@ -17,9 +17,14 @@ TOGETHER = {
 
 
 def pytest_configure() -> None:
-    """Programs that the tests start can be interrupted, even if a shell runs the tests in background."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Programs that the tests start hear signals, even if a shell or nohup runs the tests without.
+
+    They inherit what is ignored, and not what is handled.
+    """
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: lambda *_: None}
+    for number, handler in handlers.items():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.hookimpl(optionalhook=True)
