@@ -24,12 +24,13 @@ def python(
     return subprocess.Popen(command, text=True, env=env, **pipes | how)
 
 
-def busy() -> float:
+def busy(least: float = 3.0) -> float:
     """How many times as long as alone work may take now, beside what else this machine does.
 
-    At least three times: a disk or a host that others use halts for seconds, and no load tells it.
+    A disk or a host that others use halts for seconds, and no load tells it: so ``least`` is 1 only
+    where the limit itself is promised, or what it is to find takes little longer.
     """
-    return max(3.0, os.getloadavg()[0] / len(os.sched_getaffinity(0)))
+    return max(least, os.getloadavg()[0] / len(os.sched_getaffinity(0)))
 
 
 def wait_for(

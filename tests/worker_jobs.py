@@ -70,7 +70,7 @@ class Job:
             self.process.communicate(timeout=120)
         finally:
             self.process.kill()
-        assert not psutil.wait_procs(self.workers(), timeout=5 * busy())[1]
+        assert not psutil.wait_procs(self.workers(), timeout=5 * busy(least=1))[1]
         return self.process.returncode
 
 

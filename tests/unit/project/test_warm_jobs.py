@@ -81,7 +81,7 @@ def test_jobs_wait_for_libraries_that_they_would_load_themselves_and_others_do_n
 
 def test_a_job_that_is_asked_to_end_while_it_waits_ends(loading, tmp_path):
     one = subprocess.Popen(
-        [sys.executable, job(tmp_path, "import time\ntime.sleep(60)\n")], env=loading
+        [sys.executable, job(tmp_path, "import time\ntime.sleep(600)\n")], env=loading
     )
     wait_for(lambda: signal.SIGTERM in caught(one.pid), one)
     one.terminate()
@@ -110,7 +110,7 @@ ONCE = """
 import os, sys, time
 print('wave' in sys.modules, os.getpid(), flush=True)
 if 'wave' in sys.modules:
-    time.sleep(60)
+    time.sleep(600)
 sys.exit(3)
 """
 

@@ -304,7 +304,7 @@ def test_output(run: Run) -> None:
 def test_time(run: Run, endless: str) -> None:
     began = time.monotonic()
     assert run(endless, seconds=1).fate == "time"
-    assert time.monotonic() - began < 5 * busy()
+    assert time.monotonic() - began < 10 * busy(least=1)
 
 
 def test_a_busy_machine_is_no_end_of_a_program(run: Run) -> None:
