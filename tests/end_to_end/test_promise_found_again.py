@@ -4,12 +4,10 @@ Where Snakemake plans a job for a file's time or name, the job finds its result 
 """
 
 import os
-import pty
 import re
 import shutil
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ import pytest
 from end_to_end.conftest import FilesStudy
 from papertune.jobs.record import read_records_below
 from snakemake_run import ROOT, snakemake
+from terminals import on_terminal
 
 pytestmark = pytest.mark.slow
 
@@ -125,21 +124,12 @@ def test_what_finds_a_model_loads_no_torch():
     subprocess.run([sys.executable, "-c", check], check=True, cwd=ROOT / "workflow/scripts")
 
 
-def answer_on_a_terminal(folder: Path, answer: bytes) -> None:
+def answer_on_a_terminal(folder: Path, answer: str) -> None:
     """Start ``snakemake prune`` as a person does, and answer its question."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "prune"]
-    pid, terminal = pty.fork()
-    if not pid:
-        os.chdir(folder)
-        os.execv(sys.executable, [*command, "--cores", "1", "--config", "experiments=mine"])
-    said = b""
-    with suppress(OSError):  # which is how a terminal says that nobody is there any more
-        while piece := os.read(terminal, 4096):
-            said += piece
-            if b"[y/N]" in said:
-                said = b""
-                os.write(terminal, answer + b"\n")
-    os.waitpid(pid, 0)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "prune"]
+    command += ["--cores", "1", "--config", "experiments=mine"]
+    seen, code = on_terminal(command, folder, [(r"\[y/N\] ", f"{answer}\n")])
+    assert code == 0 and "[y/N]" in seen, seen
 
 
 def test_prune_deletes_what_no_experiment_refers_to_and_asks_before(study):
@@ -161,9 +151,9 @@ def test_prune_deletes_what_no_experiment_refers_to_and_asks_before(study):
     study.change(lambda values: values["models"].pop("lora"))
     told, kinds = prune()
     assert kinds == whole and re.search(r"2 of \d+ folders of store, [\d.]+ MB", told)
-    answer_on_a_terminal(study.folder, b"n")
+    answer_on_a_terminal(study.folder, "n")
     assert prune()[1] == whole
-    answer_on_a_terminal(study.folder, b"y")
+    answer_on_a_terminal(study.folder, "y")
     _, kinds = prune()
     assert not kinds["models"] and len(kinds["answer"]) == 1
     assert all(kinds[kind] == whole[kind] for kind in whole if kind not in ("models", "answer"))
